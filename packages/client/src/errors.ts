@@ -1,0 +1,134 @@
+// Every error that the client raises on purpose: a stable code, an exit status, and whether trying again can help.
+import type { ControlErrorCode } from "@expose/protocol";
+
+/** Codes of the client: what each means and the exit status of the CLI. docs/errors.md explains each (a test compares). */
+export const clientErrorCodes = {
+  "usage-invalid": {
+    exit: 2,
+    meaning:
+      "The command line names no command or option that exists, or a value that it cannot take.",
+  },
+  "config-invalid": {
+    exit: 3,
+    meaning:
+      "The configuration file has mistakes; all of them are listed with their paths.",
+  },
+  "config-unreadable": {
+    exit: 3,
+    meaning: "The configuration file cannot be read, written or parsed.",
+  },
+  "server-missing": { exit: 4, meaning: "No server is configured." },
+  "server-unreachable": {
+    exit: 5,
+    meaning: "No TCP connection to the server could be made.",
+  },
+  "server-not-ssh": {
+    exit: 6,
+    meaning: "What answers on the server's port does not speak SSH.",
+  },
+  "server-not-edge": {
+    exit: 7,
+    meaning: "The server speaks SSH, and no expose edge answers behind it.",
+  },
+  "connection-lost": {
+    exit: 8,
+    meaning: "The SSH connection ended while it was needed.",
+  },
+  "host-key-unknown": {
+    exit: 10,
+    meaning:
+      "The server's host key was never seen, and nobody can be asked about it.",
+  },
+  "host-key-changed": {
+    exit: 11,
+    meaning: "The server's host key differs from the pinned one.",
+  },
+  "host-key-revoked": {
+    exit: 11,
+    meaning: "The server's host key is marked @revoked in known_hosts.",
+  },
+  "auth-failed": { exit: 12, meaning: "The server accepts none of the keys." },
+  "key-missing": {
+    exit: 13,
+    meaning: "No private key and no agent with a usable key was found.",
+  },
+  "key-invalid": {
+    exit: 13,
+    meaning: "A private key cannot be read, parsed or decrypted.",
+  },
+  "name-refused": {
+    exit: 14,
+    meaning:
+      "The edge does not give this name: taken, reserved, malformed or not granted.",
+  },
+  "tunnel-refused": {
+    exit: 15,
+    meaning: "The edge does not open this tunnel.",
+  },
+  superseded: {
+    exit: 16,
+    meaning:
+      "The same identity opened this name elsewhere, and the newest session wins.",
+  },
+  revoked: {
+    exit: 12,
+    meaning: "The key was removed from the server's users file.",
+  },
+  "version-unsupported": {
+    exit: 17,
+    meaning:
+      "Client and edge speak different versions of the control protocol.",
+  },
+  "forward-refused": {
+    exit: 18,
+    meaning: "The SSH server does not allow the port forward.",
+  },
+  "upstream-invalid": {
+    exit: 2,
+    meaning: "The local address cannot be read or used.",
+  },
+  "exec-failed": {
+    exit: 19,
+    meaning: "The remote command could not be started.",
+  },
+  "check-failed": { exit: 1, meaning: "A check of `expose doctor` failed." },
+  aborted: { exit: 130, meaning: "The caller ended it." },
+} as const satisfies Record<string, { exit: number; meaning: string }>;
+
+/** One of {@link clientErrorCodes}. */
+export type ClientErrorCode = keyof typeof clientErrorCodes;
+
+/** Something that the person at the keyboard can act on; anything else that is thrown is a bug. */
+export class ExposeError extends Error {
+  override name = "ExposeError";
+  readonly code: ClientErrorCode;
+  /** Whether reconnecting can help. Wrong keys, changed host keys and refused names are final. */
+  readonly final: boolean;
+  /** The edge's own code, when the edge said no. */
+  readonly edgeCode: ControlErrorCode | undefined;
+
+  /** @param message what failed, on what, and what to do next */
+  constructor(
+    code: ClientErrorCode,
+    message: string,
+    options: ErrorOptions & {
+      final?: boolean;
+      edgeCode?: ControlErrorCode;
+    } = {},
+  ) {
+    super(message, options);
+    this.code = code;
+    this.final = options.final ?? !RETRYABLE.has(code);
+    this.edgeCode = options.edgeCode;
+  }
+
+  /** Exit status for the CLI. */
+  get exitStatus(): number {
+    return clientErrorCodes[this.code].exit;
+  }
+}
+
+const RETRYABLE: ReadonlySet<ClientErrorCode> = new Set([
+  "server-unreachable",
+  "connection-lost",
+]);

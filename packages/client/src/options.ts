@@ -1,0 +1,43 @@
+// What callers of the Node API may say. The CLI and the config file end up in the same two objects.
+import type { UpstreamSpec } from "@expose/protocol";
+
+/** How to reach the server. */
+export interface SessionOptions {
+  /** `user@host[:port]` or a Host of ~/.ssh/config. Absent: EXPOSE_SERVER, then the config file. */
+  server?: string | undefined;
+  /** Private key files to offer instead of the agent's keys and ~/.ssh's. */
+  identity?: string | readonly string[] | undefined;
+  /** Pin the key of a server that was never seen without asking. Default: false. A changed key is refused always. */
+  acceptNewHostKey?: boolean | undefined;
+  /** known_hosts files; the first is the one that new keys are written to. Default: ours, then ~/.ssh/known_hosts. */
+  knownHosts?: readonly string[] | undefined;
+  /** File in place of ~/.ssh/config; `none` reads none. */
+  sshConfig?: string | undefined;
+  /** Asks the person at the keyboard. Absent: nobody can be asked, and what needs an answer fails. */
+  prompt?: Prompt | undefined;
+  /** Ends the session (and a connection attempt that is under way) when it fires. */
+  signal?: AbortSignal | undefined;
+  /** Receive `request` events. Default: true. */
+  watchRequests?: boolean | undefined;
+}
+
+/** Asks a person. Each resolves with undefined when the person gives no answer. */
+export interface Prompt {
+  /** For a passphrase: what is typed is not shown. */
+  secret(question: string): Promise<string | undefined>;
+  confirm(question: string): Promise<boolean | undefined>;
+}
+
+/** Where a tunnel leads and what it is called. */
+export interface TunnelOptions {
+  /** A local port, dialled as localhost over IPv6 and IPv4. Excludes `upstream`. */
+  port?: number | undefined;
+  /** `8080`, `host:port`, a URL, `unix:/path`, a folder, or the parsed form. Excludes `port`. */
+  upstream?: string | UpstreamSpec | undefined;
+  /** Wanted subdomain. Absent: the edge chooses a random one, and it stays the same over reconnects. */
+  name?: string | undefined;
+  /** `preserve` (default), `rewrite`, or a literal host for the Host header that the local service sees. */
+  hostHeader?: string | undefined;
+  /** PEM file with the authorities that an HTTPS upstream is verified against, in addition to Node's own. */
+  upstreamCa?: string | undefined;
+}

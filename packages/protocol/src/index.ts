@@ -1,0 +1,9 @@
+// What both ends agree on. No sockets, files or clocks in here.
+export * from "./error-codes.ts";
+export * from "./hostname.ts";
+export * from "./join.ts";
+export * from "./limits.ts";
+export * from "./message-stream.ts";
+export * from "./messages.ts";
+export * from "./tunnel-spec.ts";
+export * from "./version.ts";

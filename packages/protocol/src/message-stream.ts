@@ -1,0 +1,75 @@
+// Control messages over any byte stream: cuts lines, bounds them, hands them on in order.
+import type { Duplex } from "node:stream";
+import { MAX_MESSAGE_BYTES } from "./limits.ts";
+import {
+  encodeMessage,
+  MessageError,
+  type ClientMessage,
+  type EdgeMessage,
+} from "./messages.ts";
+
+/** One end of a control channel. */
+export interface MessageStream<Out> {
+  /**
+   * Sends a message. Does nothing once the stream is closed.
+   * @returns false when the peer is slow and `queuedBytes` grows; messages that can be left out should be then
+   */
+  send(message: Out): boolean;
+  /** Bytes that wait because the peer does not read. */
+  readonly queuedBytes: number;
+}
+
+/**
+ * Speaks the control protocol over `stream`. Reads begin at once; a malformed or over-long line calls `onError` and
+ * nothing after it is read. Does not close the stream, whoever opened it does.
+ *
+ * @param parse parseClientMessage at the edge, parseEdgeMessage at the client
+ */
+export function createMessageStream<
+  In,
+  Out extends ClientMessage | EdgeMessage,
+>(
+  stream: Duplex,
+  parse: (line: string) => In,
+  onMessage: (message: In) => void,
+  onError: (error: MessageError) => void,
+): MessageStream<Out> {
+  let rest: Buffer = Buffer.alloc(0);
+  let failed = false;
+
+  stream.on("data", (chunk: Buffer) => {
+    if (failed) return;
+    rest = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
+    let newline: number;
+    while ((newline = rest.indexOf(0x0a)) >= 0 && newline < MAX_MESSAGE_BYTES) {
+      const line = rest.toString("utf8", 0, newline);
+      rest = rest.subarray(newline + 1);
+      try {
+        onMessage(parse(line));
+      } catch (error) {
+        if (!(error instanceof MessageError)) throw error;
+        return fail(error);
+      }
+      if (failed) return;
+    }
+    if (rest.length >= MAX_MESSAGE_BYTES)
+      fail(
+        new MessageError(
+          `A control message is longer than ${MAX_MESSAGE_BYTES} bytes.`,
+        ),
+      );
+  });
+
+  function fail(error: MessageError): void {
+    failed = true;
+    rest = Buffer.alloc(0);
+    onError(error);
+  }
+
+  return {
+    send: (message) => stream.writable && stream.write(encodeMessage(message)),
+    get queuedBytes() {
+      return stream.writableLength;
+    },
+  };
+}
