@@ -5,7 +5,7 @@ import type { Forward } from "./forward.ts";
 import type { IngressSession } from "./ingress.ts";
 
 /** Why control/ says no; `code` and `message` are fit for the client. */
-export { ControlRefusal } from "../control/refusal.ts";
+export { ControlRefusal } from "../refusal.ts";
 
 /** A tunnel that a plain `ssh -R` opened. */
 export interface PlainTunnel {
