@@ -180,8 +180,7 @@ export function createControl(options: ControlOptions): Control {
           upstream: message.upstream,
         });
         // The same session may reopen its own name under another number; the older one is closed by then.
-        for (const [id, other] of tunnels)
-          if (other.closed) tunnels.delete(id);
+        for (const [id, other] of tunnels) if (other.closed) tunnels.delete(id);
         tunnels.set(message.id, tunnel);
         feeds.set(tunnel.name, feed);
         feed.name(tunnel.name, message.id);
@@ -328,7 +327,9 @@ export function createControl(options: ControlOptions): Control {
 
 // The host goes into a request head as it is, so nothing but a host (and port) may pass.
 function checkHostHeader(value: string): string {
-  if (/^[A-Za-z0-9._-]+(?::\d{1,5})?$|^\[[0-9a-f:.]+\](?::\d{1,5})?$/i.test(value))
+  if (
+    /^[A-Za-z0-9._-]+(?::\d{1,5})?$|^\[[0-9a-f:.]+\](?::\d{1,5})?$/i.test(value)
+  )
     return value;
   throw new ControlRefusal(
     "upstream-option-invalid",

@@ -1,0 +1,25 @@
+// expose(): one call, one tunnel.
+import { openSession } from "./open-session.ts";
+import type { SessionOptions, TunnelOptions } from "./options.ts";
+import type { Tunnel } from "./tunnel.ts";
+
+/**
+ * Gives a local service a public URL. The tunnel has a session of its own, which closes with it. Never exits the
+ * process; an open tunnel keeps the process alive, as a listening server does.
+ *
+ * @returns the open tunnel, reachable under `url` from now on
+ * @throws ExposeError, see docs/errors.md; `aborted` when `signal` fires first
+ */
+export async function expose(
+  options: SessionOptions & TunnelOptions,
+): Promise<Tunnel> {
+  const session = await openSession(options);
+  try {
+    const tunnel = await session.open(options);
+    tunnel.once("closed", () => void session.close());
+    return tunnel;
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
