@@ -1,0 +1,57 @@
+// `npm run build`: bundles and declarations of the client and the edge, unless they are up to date (`--force` does it anyway).
+import { existsSync } from "node:fs";
+import { fingerprint, readStamp, writeStamp } from "./fingerprint.mjs";
+import { withLock } from "./lock.mjs";
+import { inRoot } from "./paths.mjs";
+
+const INPUTS = [
+  "packages/protocol/src",
+  "packages/client/src",
+  "packages/edge/src",
+  "infra/dev",
+  "tsconfig.json",
+  "package-lock.json",
+];
+
+/**
+ * Builds what is out of date.
+ *
+ * @returns {Promise<string[]>} files that were written, relative to the root; none when all were up to date
+ */
+export function build({ force = false } = {}) {
+  return withLock("build", async () => {
+    // Only now: these need the installed dependencies.
+    const { bundle, bundles } = await import("./bundle.mjs");
+    const { writeTypes } = await import("./types.mjs");
+    const now = fingerprint(INPUTS);
+    const complete = bundles.every(({ outfile }) =>
+      existsSync(inRoot(outfile)),
+    );
+    if (!force && complete && readStamp("build") === now) return [];
+    const [written] = await Promise.all([
+      Promise.all(bundles.map(bundle)),
+      writeTypes(["client", "edge"]),
+    ]);
+    writeStamp("build", now);
+    return written;
+  });
+}
+
+if (import.meta.filename === process.argv[1]) await main();
+
+async function main() {
+  const startedAt = performance.now();
+  try {
+    const written = await build({ force: process.argv.includes("--force") });
+    const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
+    console.log(
+      written.length > 0
+        ? `built ${written.join(", ")} in ${seconds} s`
+        : "everything is up to date",
+    );
+  } catch (error) {
+    // What exactly is wrong was printed by esbuild or tsc.
+    console.error(`${error.message}\n${error.stdout ?? ""}`);
+    process.exitCode = 1;
+  }
+}

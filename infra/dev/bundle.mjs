@@ -1,0 +1,93 @@
+// What is built from what, and how esbuild does it. docs/decisions/0003-esbuild-bundles.md says why.
+import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
+import { dirname, relative } from "node:path";
+import { build } from "esbuild";
+import { findLicences } from "./licences.mjs";
+import { nativeAddons } from "./native-addons.mjs";
+import { inRoot } from "./paths.mjs";
+
+/** Each program and library that is shipped. */
+export const bundles = [
+  {
+    entry: "packages/client/src/cli/main.ts",
+    outfile: "packages/client/dist/cli.cjs",
+    format: "cjs",
+    executable: true,
+  },
+  {
+    entry: "packages/client/src/index.ts",
+    outfile: "packages/client/dist/index.js",
+    format: "esm",
+    executable: false,
+  },
+  {
+    entry: "packages/edge/src/main.ts",
+    outfile: "packages/edge/dist/main.js",
+    format: "esm",
+    executable: true,
+  },
+  {
+    entry: "packages/edge/src/index.ts",
+    outfile: "packages/edge/dist/index.js",
+    format: "esm",
+    executable: false,
+  },
+];
+
+// Inlined CommonJS packages look for `require` and `__dirname`, our own sources for `import.meta.url`: each format lacks
+// what the other has.
+const FORMAT = {
+  cjs: {
+    banner: `"use strict"; const importMetaUrl = require("node:url").pathToFileURL(__filename).href;`,
+    define: { "import.meta.url": "importMetaUrl" },
+  },
+  esm: {
+    banner: `import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url), __dirname = import.meta.dirname;`,
+    define: {},
+  },
+};
+
+/**
+ * Bundles one program or library. Everything is inlined but Node's own modules and native addons. Modules behind a
+ * dynamic import stay in the same file and still run only when they are asked for.
+ *
+ * @param {(typeof bundles)[number]} bundle
+ */
+export async function bundle({ entry, outfile, format, executable }) {
+  const { banner, define } = FORMAT[format];
+  const result = await build({
+    entryPoints: [inRoot(entry)],
+    outfile: inRoot(outfile),
+    absWorkingDir: inRoot(),
+    bundle: true,
+    platform: "node",
+    target: "node20.19",
+    format,
+    define,
+    banner: { js: executable ? `#!/usr/bin/env node\n${banner}` : banner },
+    plugins: [nativeAddons],
+    // ssh2 breaks when minified, and readable stack traces are worth more than the bytes.
+    minify: false,
+    legalComments: "none",
+    logLevel: "warning",
+    metafile: true,
+    write: false,
+  });
+  for (const file of result.outputFiles)
+    await replaceFile(file.path, file.contents, executable ? 0o755 : 0o644);
+  await replaceFile(
+    `${inRoot(outfile)}.licences.txt`,
+    findLicences(Object.keys(result.metafile.inputs)),
+    0o644,
+  );
+  return relative(inRoot(), inRoot(outfile));
+}
+
+// Whole or not at all: a program that starts while a build runs must not read half a file.
+async function replaceFile(path, contents, mode) {
+  const temporary = `${path}.${process.pid}.tmp`;
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(temporary, contents);
+  await chmod(temporary, mode);
+  await rename(temporary, path);
+}

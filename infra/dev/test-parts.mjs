@@ -1,0 +1,49 @@
+// The parts of `npm test` in order of speed, and how each is run.
+import { inRoot } from "./paths.mjs";
+import { run } from "./run.mjs";
+import { readReport } from "./vitest-report.mjs";
+
+// A part that hangs must fail and not hold CI up.
+const PART_LIMIT_MS = 15 * 60_000;
+
+/**
+ * @typedef {{ passed: number, failed: number, problems: string[] }} Tally
+ * @type {Record<string, () => Promise<Tally>>}
+ */
+export const parts = {
+  // Whatever comes later uses what was built; when the sources have not changed it takes no time.
+  build: () => check("infra/dev/build.mjs"),
+  format: () => check("node_modules/prettier/bin/prettier.cjs", "--check", "."),
+  lint: () => check("node_modules/oxlint/bin/oxlint", "--deny-warnings"),
+  types: () => check("node_modules/typescript/bin/tsc", "--noEmit"),
+  unit: () => vitest("unit"),
+  arch: () => vitest("arch"),
+  e2e: () => vitest("e2e"),
+  conformance: () => vitest("conformance"),
+};
+
+/** A check counts as one test. */
+async function check(script, ...args) {
+  return (await node(script, args))
+    ? { passed: 1, failed: 0, problems: [] }
+    : { passed: 0, failed: 1, problems: ["failed; its messages stand above"] };
+}
+
+async function vitest(project) {
+  const report = inRoot(`.cache/vitest-${project}.json`);
+  const exitedWell = await node("node_modules/vitest/vitest.mjs", [
+    "run",
+    "--project",
+    project,
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${report}`,
+  ]);
+  return readReport(report, exitedWell);
+}
+
+// With the Node that runs us: .ci/run starts us with another one.
+const node = (script, args) =>
+  run([process.execPath, inRoot(script), ...args], {
+    timeoutMs: PART_LIMIT_MS,
+  });

@@ -1,0 +1,52 @@
+// Writes the declarations that a package ships: those that its index reaches, protocol's among them, and no others.
+import { execFile } from "node:child_process";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { promisify } from "node:util";
+import { inRoot } from "./paths.mjs";
+
+const EMITTED = inRoot(".cache/types");
+// An import, export or import() type in a declaration file.
+const SPECIFIER = /((?:\bfrom|\bimport\()\s*)"([^"]+)"/g;
+
+/** Writes `packages/NAME/dist/types/` for each of the packages. Types are not checked here, `npm run types` does it. */
+export async function writeTypes(names) {
+  await rm(EMITTED, { recursive: true, force: true });
+  await promisify(execFile)(process.execPath, [
+    inRoot("node_modules/typescript/bin/tsc"),
+    "--project",
+    inRoot("infra/dev/tsconfig.types.json"),
+  ]);
+  for (const name of names) await writePackage(name);
+}
+
+async function writePackage(name) {
+  const types = inRoot(`packages/${name}/dist/types`);
+  await rm(types, { recursive: true, force: true });
+  const queue = [`${name}/src/index.d.ts`];
+  const seen = new Set(queue);
+  for (const file of queue) {
+    const text = await readFile(join(EMITTED, file), "utf8");
+    const rewritten = text.replace(SPECIFIER, (whole, keyword, specifier) => {
+      const target = findTarget(file, specifier);
+      if (!target) return whole;
+      if (!seen.has(target)) queue.push(target);
+      seen.add(target);
+      return `${keyword}"${toSpecifier(file, target)}"`;
+    });
+    await mkdir(dirname(join(types, file)), { recursive: true });
+    await writeFile(join(types, file), rewritten);
+  }
+}
+
+/** The emitted file behind an import; undefined for Node's modules and for packages that stay dependencies. */
+function findTarget(file, specifier) {
+  if (specifier === "@expose/protocol") return "protocol/src/index.d.ts";
+  if (!specifier.startsWith(".")) return undefined;
+  return join(dirname(file), specifier).replace(/\.ts$/, ".d.ts");
+}
+
+function toSpecifier(from, target) {
+  const path = relative(dirname(from), target).replace(/\.d\.ts$/, ".js");
+  return path.startsWith(".") ? path : `./${path}`;
+}
