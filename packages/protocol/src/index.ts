@@ -5,5 +5,6 @@ export * from "./join.ts";
 export * from "./limits.ts";
 export * from "./message-stream.ts";
 export * from "./messages.ts";
+export * from "./ssh-tuning.ts";
 export * from "./tunnel-spec.ts";
 export * from "./version.ts";

@@ -1,0 +1,210 @@
+// Guards what packages/protocol/src/ssh-tuning.ts assumes of ssh2, on a real client and a real server in one process.
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { connect, type AddressInfo, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { Client, Server, utils, type ClientChannel } from "ssh2";
+import { describe, expect, it, onTestFinished } from "vitest";
+import {
+  batchWrites,
+  poolPadding,
+  tuneChannelClass,
+  type ChannelShape,
+  type ProtocolShape,
+} from "@expose/protocol";
+import channelModule from "ssh2/lib/Channel.js";
+
+tuneChannelClass(channelModule.Channel as { prototype: ChannelShape });
+
+interface Pair {
+  near: Duplex;
+  far: Duplex;
+  socket: Socket;
+  writes: number;
+}
+
+async function connectPair(): Promise<Pair> {
+  const hostKey = utils.generateKeyPairSync("ed25519").private;
+  let gotFar!: (channel: Duplex) => void;
+  const farChannel = new Promise<Duplex>((resolve) => (gotFar = resolve));
+  const server = new Server({ hostKeys: [hostKey] }, (connection) => {
+    connection.on("error", () => {});
+    connection.on("authentication", (context) => context.accept());
+    connection.on("ready", () => {
+      poolPadding(protocolOf(connection));
+      connection.on("session", (accept) => {
+        accept().on("exec", (acceptExec) => gotFar(acceptExec()));
+      });
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  socket.setNoDelay(true);
+  let writes = 0;
+  const inner = (socket as unknown as { _writev: unknown })._writev as (
+    ...args: unknown[]
+  ) => void;
+  const single = socket._write.bind(socket);
+  (socket as unknown as { _writev: unknown })._writev = function (
+    ...args: unknown[]
+  ) {
+    writes++;
+    return inner.apply(socket, args);
+  };
+  socket._write = (...args: Parameters<typeof single>) => {
+    writes++;
+    single(...args);
+  };
+  batchWrites(socket);
+  const client = new Client();
+  client.on("error", () => {});
+  client.connect({ sock: socket, username: "test", password: "test" });
+  await once(client, "ready");
+  poolPadding(protocolOf(client));
+  onTestFinished(() => {
+    client.destroy();
+    server.close();
+  });
+  const near = await new Promise<ClientChannel>((resolve, reject) =>
+    client.exec("x", (error, channel) =>
+      error ? reject(error) : resolve(channel),
+    ),
+  );
+  return {
+    near,
+    far: await farChannel,
+    socket,
+    get writes() {
+      return writes;
+    },
+    set writes(value) {
+      writes = value;
+    },
+  };
+}
+
+const protocolOf = (connection: object): ProtocolShape =>
+  (connection as { _protocol: ProtocolShape })._protocol;
+
+const sha = (chunks: Buffer[]): string =>
+  createHash("sha256").update(Buffer.concat(chunks)).digest("hex");
+
+describe("a tuned channel", () => {
+  it.each(["to the server", "to the client"])(
+    "carries 64 MB of odd chunks unchanged %s",
+    async (direction) => {
+      const { near, far } = await connectPair();
+      const [from, to] =
+        direction === "to the server" ? [near, far] : [far, near];
+      const sent: Buffer[] = [];
+      const got: Buffer[] = [];
+      let total = 0;
+      to.on("data", (chunk: Buffer) => {
+        got.push(Buffer.from(chunk));
+        total += chunk.length;
+        // A reader that stops now and then: the window must come back each time.
+        if (got.length % 7 === 0) {
+          to.pause();
+          setImmediate(() => to.resume());
+        }
+      });
+      const block = randomBytes(300_000);
+      let size = 0;
+      for (let i = 0; size < 64_000_000; i++) {
+        const chunk = block.subarray(0, 1 + ((i * 7_919) % 300_000));
+        sent.push(chunk);
+        size += chunk.length;
+        if (!from.write(chunk)) await once(from, "drain");
+      }
+      while (total < size) await once(to, "data");
+      expect(total).toBe(size);
+      expect(sha(got)).toBe(sha(sent));
+    },
+  );
+
+  it("gives bytes in order when some were unshifted", async () => {
+    const { near, far } = await connectPair();
+    far.write("0123456789");
+    const [first] = (await once(near, "data")) as [Buffer];
+    near.pause();
+    near.unshift(first.subarray(4));
+    far.write("abc");
+    const got: string[] = [];
+    near.on("data", (chunk: Buffer) => got.push(String(chunk)));
+    near.resume();
+    while (got.join("").length < 9) await once(near, "data");
+    expect(got.join("")).toBe("456789abc");
+  });
+
+  it("calls back after each write, later and in order", async () => {
+    const { near, far } = await connectPair();
+    far.resume();
+    const order: number[] = [];
+    near.write("a", () => order.push(1));
+    near.write(Buffer.alloc(5_000_000), () => order.push(2));
+    expect(order).toEqual([]);
+    await new Promise<void>((resolve) =>
+      near.write("c", () => {
+        order.push(3);
+        resolve();
+      }),
+    );
+    expect(order).toEqual([1, 2, 3]);
+  });
+
+  it("sends all packets of one turn in one system call", async () => {
+    const pair = await connectPair();
+    pair.far.resume();
+    const before = pair.writes;
+    for (let i = 0; i < 50; i++) pair.near.write("x");
+    pair.near.write("last");
+    while (pair.socket.writableLength > 0)
+      await new Promise((resolve) => setImmediate(resolve));
+    expect(pair.writes - before).toBe(1);
+  });
+
+  it("grants no window after it was closed", async () => {
+    const { near, far } = await connectPair();
+    const adjusted: unknown[] = [];
+    const protocol = (
+      near as unknown as { _client: { _protocol: Record<string, unknown> } }
+    )._client._protocol;
+    const original = protocol["channelWindowAdjust"] as (
+      ...args: unknown[]
+    ) => void;
+    near.pause();
+    far.write(Buffer.alloc(1_900_000));
+    await new Promise((resolve) => far.write("end", resolve));
+    (near as unknown as ChannelShape).close();
+    protocol["channelWindowAdjust"] = (...args: unknown[]) => {
+      adjusted.push(args);
+      original.apply(protocol, args);
+    };
+    near.resume();
+    await once(near, "close");
+    expect(adjusted).toEqual([]);
+  });
+});
+
+describe("pooled padding", () => {
+  it("is in place at both ends and survives a new key exchange", async () => {
+    const { near, far } = await connectPair();
+    const connection = (
+      near as unknown as {
+        _client: Client & { _protocol: ProtocolShape & { rekey?: () => void } };
+      }
+    )._client;
+    const protocol = protocolOf(connection);
+    const before = protocol._cipher;
+    expect(Object.hasOwn(before, "allocPacket")).toBe(true);
+    const server = (
+      far as unknown as { _client: { rekey(callback?: () => void): void } }
+    )._client;
+    await new Promise<void>((resolve) => server.rekey(resolve));
+    near.write("after");
+    expect(String(((await once(far, "data")) as [Buffer])[0])).toBe("after");
+    expect(protocol._cipher).not.toBe(before);
+    expect(Object.hasOwn(protocol._cipher, "allocPacket")).toBe(true);
+  });
+});
