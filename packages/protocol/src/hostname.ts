@@ -17,8 +17,9 @@ export function explainInvalidName(name: string): string | undefined {
     return `A name has at most ${MAX_NAME_LENGTH} characters (RFC 1035); this one has ${name.length}.`;
   if (name.includes("."))
     return "A name is a single label without dots; the edge adds its own domain.";
-  if (/[A-Z]/.test(name) && LABEL.test(name.toLowerCase()))
-    return `Names are lower case; try "${name.toLowerCase()}".`;
+  const lowerCase = name.toLowerCase();
+  if (name !== lowerCase && explainInvalidName(lowerCase) === undefined)
+    return `Names are lower case; try "${lowerCase}".`;
   // RFC 5891 section 4.2.3.1 keeps "--" in the third and fourth place for encodings such as punycode, which would let
   // a name look like another one in a browser's address bar.
   if (/^..--/.test(name))

@@ -24,11 +24,13 @@ export interface JoinResult {
 /**
  * Moves bytes both ways until both sides have ended, with half-close kept: the end of one direction is passed on and
  * the other direction goes on (RFC 4254 section 5.3 for channels, RFC 9293 section 3.6 for TCP). A side that fails or
- * closes early takes the other with it. Neither stream may have been read before; a stream's errors are handled here
- * from the call on.
+ * closes early takes the other with it; one that closes after its own end leaves the other the time to hand on what
+ * it was given, however long its reader takes. Bytes that were read from a stream before are gone; an end that was
+ * seen before is passed on. Sockets must be made with `allowHalfOpen`. A stream's errors are handled here from the
+ * call on.
  *
  * @param linkOfB pressure of the SSH link under `b`; reads from `a` pause while it is full
- * @param done called exactly once, when both streams have closed or been destroyed
+ * @param done called exactly once, when both streams have closed
  */
 export function join(
   a: Duplex,
@@ -37,11 +39,12 @@ export function join(
   done: (result: JoinResult) => void,
 ): void {
   const result: JoinResult = { bytesAToB: 0, bytesBToA: 0 };
-  let endsSeen = 0;
-  let closesSeen = 0;
+  const sideA: Side = { stream: a, ended: false, gone: false, closed: false };
+  const sideB: Side = { stream: b, ended: false, gone: false, closed: false };
   let finished = false;
 
   a.on("data", (chunk: Buffer) => {
+    if (sideB.gone || b.writableEnded) return;
     result.bytesAToB += chunk.length;
     if (!b.write(chunk)) {
       a.pause();
@@ -55,39 +58,76 @@ export function join(
     else a.resume();
   });
   b.on("data", (chunk: Buffer) => {
+    if (sideA.gone || a.writableEnded) return;
     result.bytesBToA += chunk.length;
     if (!a.write(chunk)) b.pause();
   });
   a.on("drain", () => b.resume());
 
-  a.on("end", () => ended(b));
-  b.on("end", () => ended(a));
-  a.on("error", fail);
-  b.on("error", fail);
-  a.on("close", () => closed(b));
-  b.on("close", () => closed(a));
+  watch(sideA, sideB);
+  watch(sideB, sideA);
+  // A stream that was paused before stays so when it only gets a listener.
+  a.resume();
+  b.resume();
 
-  function ended(other: Duplex): void {
-    endsSeen++;
-    other.end();
+  function watch(side: Side, other: Side): void {
+    const { stream } = side;
+    stream.on("end", () => ended(side, other));
+    stream.on("finish", () => {
+      // We end a stream only when the other one has ended. ssh2 does it by itself when the peer has closed the
+      // channel: the only sign of an abort while the channel is paused, since its `close` waits for a reader.
+      if (!other.ended) gone(side, other);
+      else if (other.gone) cut(side);
+    });
+    stream.on("error", (error: Error) => {
+      result.error ??= error;
+      gone(side, other);
+    });
+    stream.on("close", () => closed(side, other));
+    if (stream.readableEnded) ended(side, other);
+    if (stream.closed) queueMicrotask(() => closed(side, other));
   }
 
-  // A close without an end before it is an abort: the other side must not take it for a complete message.
-  function closed(other: Duplex): void {
-    closesSeen++;
-    if (endsSeen < 2 && !other.destroyed) other.destroy();
-    if (closesSeen === 2) finish();
+  function ended(side: Side, other: Side): void {
+    if (side.ended) return;
+    side.ended = true;
+    other.stream.end();
   }
 
-  function fail(error: Error): void {
-    result.error ??= error;
-    a.destroy();
-    b.destroy();
-  }
-
-  function finish(): void {
-    if (finished) return;
+  function closed(side: Side, other: Side): void {
+    side.closed = true;
+    gone(side, other);
+    if (!other.closed || finished) return;
     finished = true;
+    if (!side.ended || !other.ended)
+      result.error ??= new Error("A stream closed before both had ended.");
     done(result);
   }
+
+  // Nothing more comes from this side or reaches it. A close without an end before it is an abort: the other side is
+  // cut too, and what it holds is not sent, so that a message is not completed by chance.
+  function gone(side: Side, other: Side): void {
+    if (side.gone) return;
+    side.gone = true;
+    cut(side);
+    if (!side.ended || other.stream.writableFinished) cut(other);
+    // What the other still says is thrown away, but it has to be read: a paused stream does not report its end.
+    else other.stream.resume();
+  }
+}
+
+interface Side {
+  readonly stream: Duplex;
+  /** It has said all that it had to say. */
+  ended: boolean;
+  /** Nothing can be read from it or written to it any more. */
+  gone: boolean;
+  /** Its `close` was seen. */
+  closed: boolean;
+}
+
+// ssh2's channels close only once they have been read to their end, even when they are destroyed.
+function cut({ stream }: Side): void {
+  stream.destroy();
+  stream.resume();
 }

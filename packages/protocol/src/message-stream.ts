@@ -12,7 +12,9 @@ import {
 export interface MessageStream<Out> {
   /**
    * Sends a message. Does nothing once the stream is closed.
-   * @returns false when the peer is slow and `queuedBytes` grows; messages that can be left out should be then
+   * @returns false when the peer is slow and `queuedBytes` grows (messages that can be left out should be then), or
+   *   when the stream is closed
+   * @throws MessageError when the message is too long
    */
   send(message: Out): boolean;
   /** Bytes that wait because the peer does not read. */
@@ -21,7 +23,8 @@ export interface MessageStream<Out> {
 
 /**
  * Speaks the control protocol over `stream`. Reads begin at once; a malformed or over-long line calls `onError` and
- * nothing after it is read. Does not close the stream, whoever opened it does.
+ * nothing after it is handed on, nor is anything once the stream was destroyed. Does not close the stream and does not
+ * listen to its errors: whoever opened it does. A last line without its newline is dropped.
  *
  * @param parse parseClientMessage at the edge, parseEdgeMessage at the client
  */
@@ -38,19 +41,21 @@ export function createMessageStream<
   let failed = false;
 
   stream.on("data", (chunk: Buffer) => {
-    if (failed) return;
+    if (failed || stream.destroyed) return;
     rest = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
     let newline: number;
     while ((newline = rest.indexOf(0x0a)) >= 0 && newline < MAX_MESSAGE_BYTES) {
       const line = rest.toString("utf8", 0, newline);
       rest = rest.subarray(newline + 1);
+      let message: In;
       try {
-        onMessage(parse(line));
+        message = parse(line);
       } catch (error) {
         if (!(error instanceof MessageError)) throw error;
         return fail(error);
       }
-      if (failed) return;
+      onMessage(message);
+      if (stream.destroyed) return;
     }
     if (rest.length >= MAX_MESSAGE_BYTES)
       fail(

@@ -1,5 +1,6 @@
 // The control protocol: newline-delimited JSON on one SSH session channel, at most MAX_MESSAGE_BYTES a line.
-// docs/protocol.md tells the story; this file is the reference. Unknown fields are ignored, unknown types refused.
+// docs/protocol.md tells the story; this file is the reference. Unknown fields are ignored, unknown types refused, and
+// characters that no line of text needs arrive as U+FFFD.
 import * as v from "valibot";
 import { controlErrorCodes, type ControlErrorCode } from "./error-codes.ts";
 import { MAX_MESSAGE_BYTES, MAX_NAME_LENGTH, PROOF_BYTES } from "./limits.ts";
@@ -11,16 +12,30 @@ const tunnelId = v.pipe(
   v.maxValue(0xffff),
 );
 const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
-const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
+// What the other end says ends up in terminals, logs and pages: escape sequences, line breaks and marks that turn the
+// direction of writing are taken out at the door, so that no reader can forget to.
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu;
+const printable = (value: string) => value.replace(UNPRINTABLE, "\ufffd");
+/** Text that means something to a program: too much of it makes the message malformed. */
+const text = (max: number) =>
+  v.pipe(v.string(), v.maxLength(max), v.transform(printable));
+/** Text for people alone: too much of it is cut, because a long path is no reason to end a session. */
+const shown = (max: number) =>
+  v.pipe(
+    v.string(),
+    v.transform((value) => printable(value).slice(0, max)),
+  );
+// JSON has no infinity, and yet `1e999` is read as one, which could not be sent back in a `pong`.
+const number = v.pipe(v.number(), v.finite());
 const code = v.picklist(Object.keys(controlErrorCodes) as ControlErrorCode[]);
 
 const clientMessage = v.variant("t", [
   /** First message: who is calling. `host` is the machine's name, for the other end of a takeover. */
   v.object({
     t: v.literal("hello"),
-    v: v.number(),
-    client: text(100),
-    host: v.optional(text(253)),
+    v: number,
+    client: shown(100),
+    host: v.optional(shown(253)),
   }),
   /** Asks for a tunnel that leads to the forward on `port` of this same session. Answered by `opened` or `refused`. */
   v.object({
@@ -35,7 +50,7 @@ const clientMessage = v.variant("t", [
     /** `preserve` (default), `rewrite` (to the upstream, with Origin and Referer) or a literal host. */
     hostHeader: v.optional(text(260)),
     /** The local address as the person wrote it, for error pages: `localhost:8080`. */
-    upstream: text(260),
+    upstream: shown(260),
   }),
   /** Closes one tunnel; the session goes on. Not answered. */
   v.object({ t: v.literal("close"), id: tunnelId }),
@@ -45,20 +60,20 @@ const clientMessage = v.variant("t", [
     id: tunnelId,
     state: v.picklist(["up", "down"]),
     /** One sentence for the error page, made by the client and never by the upstream. */
-    reason: v.optional(text(300)),
+    reason: v.optional(shown(300)),
   }),
   /** Switches the stream of `request` messages on or off for the whole session. Off at first. */
   v.object({ t: v.literal("watch"), on: v.boolean() }),
   /** Answered by `pong` with the same `n`. */
-  v.object({ t: v.literal("ping"), n: v.number() }),
+  v.object({ t: v.literal("ping"), n: number }),
 ]);
 
 const edgeMessage = v.variant("t", [
   /** Answer to `hello`. */
   v.object({
     t: v.literal("welcome"),
-    v: v.number(),
-    edge: text(100),
+    v: number,
+    edge: shown(100),
     ingress: v.picklist(["openssh", "embedded"]),
     identity: text(100),
     /** URL of a tunnel with `*` in place of its name: `https://*.tunnel.example.com`. */
@@ -87,35 +102,35 @@ const edgeMessage = v.variant("t", [
     t: v.literal("refused"),
     id: v.optional(tunnelId),
     code,
-    message: text(500),
+    message: shown(500),
   }),
   /** The edge ends a tunnel, or (without `id`) the session. `retry`: whether coming back makes sense. */
   v.object({
     t: v.literal("closed"),
     id: v.optional(tunnelId),
     code,
-    message: text(500),
+    message: shown(500),
     retry: v.boolean(),
   }),
   /** One finished request, for the live log. `dropped` counts those left out since the last one because of rate. */
   v.object({
     t: v.literal("request"),
     id: tunnelId,
-    method: text(40),
+    method: shown(40),
     /** Path and query, redacted, escaped and cut by the edge. */
-    path: text(1_000),
+    path: shown(1_000),
     /** 0 when the visitor went away before an answer began. */
-    status: v.number(),
+    status: number,
     /** From the request's head to the end of the response, milliseconds. */
-    ms: v.number(),
-    visitor: text(60),
-    bytesIn: v.number(),
-    bytesOut: v.number(),
+    ms: number,
+    visitor: shown(60),
+    bytesIn: number,
+    bytesOut: number,
     /** Set when the edge itself made the answer. */
-    error: v.optional(text(40)),
-    dropped: v.optional(v.number()),
+    error: v.optional(shown(40)),
+    dropped: v.optional(number),
   }),
-  v.object({ t: v.literal("pong"), n: v.number() }),
+  v.object({ t: v.literal("pong"), n: number }),
 ]);
 
 /** What the client says. */
