@@ -93,6 +93,7 @@ export const clientErrorCodes = {
   },
   "check-failed": { exit: 1, meaning: "A check of `expose doctor` failed." },
   aborted: { exit: 130, meaning: "The caller ended it." },
+  "internal-error": { exit: 70, meaning: "A bug in expose; please report it." },
 } as const satisfies Record<string, { exit: number; meaning: string }>;
 
 /** One of {@link clientErrorCodes}. */

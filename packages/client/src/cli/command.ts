@@ -1,0 +1,171 @@
+// What a command is, and the table of all of them. A command's code is loaded when it is run and not before: ssh2 and
+// the parsers cost more time than `expose --help` may take.
+import type { Prompt } from "../options.ts";
+import type { CliIo } from "./io.ts";
+import type { OptionKey } from "./option-table.ts";
+
+/** The parsed options, by their keys in the option table. */
+export interface Flags {
+  subdomain?: string;
+  url?: string;
+  domain?: string;
+  server?: string;
+  hostHeader?: string;
+  identity?: string[];
+  upstreamCa?: string;
+  json?: boolean;
+  quiet?: boolean;
+  qr?: boolean;
+  acceptNewHostKey?: boolean;
+  config?: string;
+  color?: boolean;
+  bare?: boolean;
+  remotePort?: string;
+  all?: boolean;
+}
+
+/** What a command gets from whoever runs it. */
+export interface CommandContext {
+  readonly io: CliIo;
+  /** Fires at the first Ctrl-C: end gracefully, which may take a second. */
+  readonly signal: AbortSignal;
+  /** Absent when nobody can be asked. */
+  readonly prompt: Prompt | undefined;
+}
+
+/**
+ * Runs a command to its end.
+ * @returns the exit status
+ * @throws ExposeError what the person can act on; anything else is a bug
+ */
+export type CommandRun = (
+  context: CommandContext,
+  args: readonly string[],
+  flags: Flags,
+) => Promise<number>;
+
+/** One command. */
+export interface CommandSpec {
+  name: string;
+  /** As commander writes them: `<target>`, `[names...]`. */
+  args: readonly { name: string; description: string }[];
+  summary: string;
+  /** More for the command's own help, in whole sentences. */
+  description?: string;
+  options: readonly OptionKey[];
+  /** Command lines that work, for the help and for docs/cli.md. */
+  examples: readonly string[];
+  /** Everything behind the first argument belongs to somebody else's command line. */
+  passThrough?: boolean;
+  load(): Promise<{ run: CommandRun }>;
+}
+
+const connectionOptions = [
+  "server",
+  "identity",
+  "acceptNewHostKey",
+  "config",
+] as const satisfies OptionKey[];
+
+/** The commands, in the order of the help. */
+export const commandTable: readonly CommandSpec[] = [
+  {
+    name: "http",
+    args: [
+      {
+        name: "<target>",
+        description:
+          "8080, host:port, http://…, https://…, https+insecure://…, unix:/path, or a folder such as ./dist",
+      },
+    ],
+    summary: "give a local port, URL, socket or folder a public URL",
+    description: "`expose 8080` is short for `expose http 8080`.",
+    options: [
+      "subdomain",
+      "url",
+      "domain",
+      "hostHeader",
+      "upstreamCa",
+      "bare",
+      "remotePort",
+      ...connectionOptions,
+      "json",
+      "quiet",
+      "qr",
+      "color",
+    ],
+    examples: [
+      "expose 8080",
+      "expose 8080 --subdomain shop",
+      "expose http https://localhost:8443 --upstream-ca ca.pem",
+      "expose ./dist --qr",
+      "expose 8080 --bare --server root@vps.example.com --remote-port 23000",
+    ],
+    load: () => import("./commands/http.ts"),
+  },
+  {
+    name: "start",
+    args: [
+      {
+        name: "[names...]",
+        description: "tunnels of the configuration file",
+      },
+    ],
+    summary: "open tunnels of the configuration file over one session",
+    options: ["all", ...connectionOptions, "json", "quiet", "qr", "color"],
+    examples: ["expose start web api", "expose start --all"],
+    load: () => import("./commands/start.ts"),
+  },
+  {
+    name: "login",
+    args: [{ name: "<server>", description: "user@host[:port]" }],
+    summary: "try a server, pin its host key and make it the default",
+    options: ["identity", "acceptNewHostKey", "config", "json"],
+    examples: ["expose login alice@tunnel.example.com:2222"],
+    load: () => import("./commands/login.ts"),
+  },
+  {
+    name: "doctor",
+    args: [
+      {
+        name: "[target]",
+        description: "local service to look at, written as for `expose http`",
+      },
+    ],
+    summary: "check the configuration, the keys, the server and the local port",
+    options: ["subdomain", ...connectionOptions, "json", "color"],
+    examples: ["expose doctor", "expose doctor 8080 --subdomain shop --json"],
+    load: () => import("./commands/doctor.ts"),
+  },
+  {
+    name: "local",
+    args: [
+      {
+        name: "<forwards...>",
+        description: "[bind:]port:host:port, as for ssh -L",
+      },
+    ],
+    summary: "listen on a local port and lead it to what the server can reach",
+    options: [...connectionOptions, "json", "quiet", "color"],
+    examples: [
+      "expose local 7777:localhost:7780 --server root@vps.example.com",
+    ],
+    load: () => import("./commands/local.ts"),
+  },
+  {
+    name: "exec",
+    args: [
+      {
+        name: "<command...>",
+        description: "for the server's shell, joined by blanks as ssh does",
+      },
+    ],
+    summary: "run a command on the server",
+    description:
+      "Passes stdin, stdout and stderr through and ends with the command's exit status.",
+    options: [...connectionOptions],
+    examples: ["expose exec --server root@vps.example.com -- uname -a"],
+    passThrough: true,
+    load: () => import("./commands/exec.ts"),
+  },
+];

@@ -1,0 +1,131 @@
+// Every option of the CLI, written once: commander, the help texts and the test of docs/cli.md read this table.
+
+/** One option. */
+export interface OptionSpec {
+  /** As commander writes it: `-s, --subdomain <name>`. */
+  flags: string;
+  description: string;
+  /** Environment variable that stands in when the flag is absent. */
+  env?: string;
+  /** What holds when neither is given, in words: shown in the help. Values are filled in where they are used. */
+  default?: string;
+  /** May be given several times. */
+  repeatable?: boolean;
+  /** Keys of options that cannot stand beside this one. */
+  conflicts?: readonly OptionKey[];
+}
+
+/** Key of an option: what commander calls the parsed value. */
+export type OptionKey =
+  | "subdomain"
+  | "url"
+  | "domain"
+  | "server"
+  | "hostHeader"
+  | "identity"
+  | "upstreamCa"
+  | "json"
+  | "quiet"
+  | "qr"
+  | "acceptNewHostKey"
+  | "config"
+  | "color"
+  | "bare"
+  | "remotePort"
+  | "all";
+
+export const optionTable: Readonly<Record<OptionKey, OptionSpec>> = {
+  subdomain: {
+    flags: "-s, --subdomain <name>",
+    description: "name of the tunnel: the first label of its URL",
+    default: "a random one that stays the same over reconnects",
+    conflicts: ["bare"],
+  },
+  url: {
+    flags: "--url <url>",
+    description:
+      "as --subdomain, written as the whole URL under the edge's domain",
+    conflicts: ["subdomain", "domain", "bare"],
+  },
+  domain: {
+    flags: "--domain <host>",
+    description:
+      "as --subdomain, written as the whole host name under the edge's domain",
+    conflicts: ["subdomain", "url", "bare"],
+  },
+  server: {
+    flags: "--server <user@host[:port]>",
+    description: "the server, or a Host of ~/.ssh/config",
+    env: "EXPOSE_SERVER",
+    default: "the one of the config file, as `expose login` wrote it",
+  },
+  hostHeader: {
+    flags: "--host-header <value>",
+    description:
+      "Host header that the local service sees: `preserve` (the visitor's), `rewrite` (its own address, with Origin and Referer to match), or this very value",
+    default: "preserve",
+    conflicts: ["bare"],
+  },
+  identity: {
+    flags: "-i, --identity <file>",
+    description: "private key file to log in with; may be given several times",
+    default: "the agent's keys, then those of ~/.ssh",
+    repeatable: true,
+  },
+  upstreamCa: {
+    flags: "--upstream-ca <file>",
+    description:
+      "PEM file with authorities that an https:// target is verified against, beside Node's own",
+  },
+  json: {
+    flags: "--json",
+    description: "one JSON object a line on stdout for each event",
+    conflicts: ["quiet", "qr"],
+  },
+  quiet: {
+    flags: "-q, --quiet",
+    description: "print the URL alone, and errors",
+    conflicts: ["qr"],
+  },
+  qr: {
+    flags: "--qr",
+    description: "show the URL as a QR code",
+  },
+  acceptNewHostKey: {
+    flags: "--accept-new-host-key",
+    description:
+      "pin the host key of a server that was never seen without asking; a changed key is refused always",
+  },
+  config: {
+    flags: "--config <file>",
+    description: "configuration file",
+    env: "EXPOSE_CONFIG",
+    default:
+      "$XDG_CONFIG_HOME/expose/config.yaml, else ~/.config/expose/config.yaml",
+  },
+  color: {
+    flags: "--no-color",
+    description:
+      "plain lines without colours and without a live screen (so do NO_COLOR and TERM=dumb)",
+  },
+  bare: {
+    flags: "--bare",
+    description:
+      "no edge: a plain remote forward on any sshd, reached under the server's own name",
+  },
+  remotePort: {
+    flags: "--remote-port <port>",
+    description: "port of the server for --bare; 0 lets the server choose",
+    default: "0",
+  },
+  all: {
+    flags: "--all",
+    description: "every tunnel of the configuration file",
+  },
+};
+
+/** Environment variables without an option. */
+export const environmentOnly: Readonly<Record<string, string>> = {
+  EXPOSE_DEBUG: "when set to anything: errors come with their stacks",
+  NO_COLOR: "when set to anything: as --no-color",
+};

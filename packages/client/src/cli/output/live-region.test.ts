@@ -1,0 +1,106 @@
+import { expect, test } from "vitest";
+import { createLiveRegion, type Screen } from "./live-region.ts";
+
+const SHOW_CURSOR = "\x1b[?25h";
+const HIDE_CURSOR = "\x1b[?25l";
+
+/** A screen that records what it is sent; `slow` holds the first write until it is released. */
+function recordScreen(slow = false) {
+  const frames: string[] = [];
+  let waiting: (() => void) | undefined;
+  const screen: Screen = {
+    columns: 40,
+    rows: 10,
+    write(text, done) {
+      frames.push(text);
+      if (slow) waiting = done;
+      else done();
+    },
+    writeSync: (text) => void frames.push(text),
+  };
+  return { screen, frames, release: () => waiting?.() };
+}
+
+test("a line that has not changed is not sent again", () => {
+  const { screen, frames } = recordScreen();
+  const region = createLiveRegion(screen);
+  region.draw(["same", "old"]);
+  region.draw(["same", "new"]);
+  expect(frames).toHaveLength(2);
+  expect(frames[1]).toContain("new");
+  expect(frames[1]).not.toContain("same");
+  expect(frames[1]).not.toContain("old");
+});
+
+test("after a resize everything is sent again", () => {
+  const { screen, frames } = recordScreen();
+  const region = createLiveRegion(screen);
+  region.draw(["same", "old"]);
+  region.resized();
+  region.draw(["same", "old"]);
+  expect(frames[1]).toContain("same");
+});
+
+test("frames are dropped while the terminal takes nothing, and the newest is drawn then", () => {
+  const { screen, frames, release } = recordScreen(true);
+  const region = createLiveRegion(screen);
+  region.draw(["frame 1"]);
+  region.draw(["frame 2"]);
+  region.draw(["frame 3"]);
+  expect(frames).toHaveLength(1);
+  release();
+  expect(frames).toHaveLength(2);
+  expect(frames[1]).toContain("frame 3");
+});
+
+test("printed lines are never dropped", () => {
+  const { screen, frames, release } = recordScreen(true);
+  const region = createLiveRegion(screen);
+  region.draw(["status"]);
+  region.print(["first"]);
+  region.print(["second"]);
+  release();
+  expect(frames[1]).toMatch(/first.*second.*status/s);
+});
+
+test("printing shows what was printed without a block, and leaves the cursor alone", () => {
+  const { screen, frames } = recordScreen();
+  createLiveRegion(screen).print(["before anything is open"]);
+  expect(frames.join("")).toContain("before anything is open");
+  expect(frames.join("")).not.toContain(HIDE_CURSOR);
+});
+
+test("a block is never higher than the screen", () => {
+  const { screen, frames } = recordScreen();
+  createLiveRegion(screen).draw(
+    Array.from({ length: 30 }, (_, n) => `line ${n};`),
+  );
+  expect(frames[0]).toContain("line 8;");
+  expect(frames[0]).not.toContain("line 9;");
+});
+
+test("the end shows the cursor, once, and nothing is written after it", () => {
+  const { screen, frames } = recordScreen();
+  const region = createLiveRegion(screen);
+  region.draw(["status"]);
+  expect(frames.join("")).toContain(HIDE_CURSOR);
+  region.end(["closed"]);
+  expect(frames.at(-1)).toContain("closed");
+  expect(frames.at(-1)!.endsWith(SHOW_CURSOR)).toBe(true);
+  const count = frames.length;
+  region.end(["again"]);
+  region.draw(["again"]);
+  region.print(["again"]);
+  region.clear();
+  expect(frames).toHaveLength(count);
+});
+
+test("a suspended process leaves no block and a visible cursor behind", () => {
+  const { screen, frames } = recordScreen();
+  const region = createLiveRegion(screen);
+  region.draw(["status"]);
+  region.clear();
+  expect(frames.at(-1)).toBe("\x1b8\x1b[J\x1b[?25h");
+  region.draw(["status"]);
+  expect(frames.at(-1)).toContain("status");
+});

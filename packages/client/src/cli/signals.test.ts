@@ -1,0 +1,66 @@
+import { EventEmitter } from "node:events";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { watchSignals } from "./signals.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+function watch() {
+  const source = Object.assign(new EventEmitter(), {
+    stdout: new EventEmitter(),
+    stderr: new EventEmitter(),
+  });
+  const exits: number[] = [];
+  return {
+    source,
+    exits,
+    signals: watchSignals(source, (status) => exits.push(status)),
+  };
+}
+
+test.each(["SIGINT", "SIGTERM", "SIGHUP"])(
+  "the first %s asks for a graceful end",
+  (name) => {
+    const { source, exits, signals } = watch();
+    source.emit(name, name);
+    expect(signals.signal.aborted).toBe(true);
+    expect(exits).toEqual([]);
+  },
+);
+
+test("the second signal ends at once, with the status of a process that died of it", () => {
+  const { source, exits } = watch();
+  source.emit("SIGINT", "SIGINT");
+  source.emit("SIGTERM", "SIGTERM");
+  expect(exits).toEqual([143]);
+});
+
+test("a graceful end has one second", () => {
+  const { source, exits } = watch();
+  source.emit("SIGINT", "SIGINT");
+  vi.advanceTimersByTime(999);
+  expect(exits).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(exits).toEqual([130]);
+});
+
+test("a broken pipe on stdout asks for a graceful end once; one on stderr does nothing", () => {
+  const { source, exits, signals } = watch();
+  source.stderr.emit("error", new Error("EPIPE"));
+  expect(signals.signal.aborted).toBe(false);
+  source.stdout.emit("error", new Error("EPIPE"));
+  source.stdout.emit("error", new Error("EPIPE"));
+  expect(signals.signal.aborted).toBe(true);
+  expect(exits).toEqual([]);
+});
+
+test("nothing is left behind", () => {
+  const { source, exits, signals } = watch();
+  source.emit("SIGINT", "SIGINT");
+  signals.dispose();
+  vi.advanceTimersByTime(10_000);
+  expect(exits).toEqual([]);
+  expect(source.eventNames()).toEqual([]);
+  expect(source.stdout.eventNames()).toEqual([]);
+  expect(source.stderr.eventNames()).toEqual([]);
+});
