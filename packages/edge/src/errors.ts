@@ -55,15 +55,28 @@ export const edgeErrorCodes = {
 /** One of {@link edgeErrorCodes}. */
 export type EdgeErrorCode = keyof typeof edgeErrorCodes;
 
+/** What goes with an error. */
+export interface EdgeErrorOptions extends ErrorOptions {
+  /** With `forward-failed`: the tunnel is up, and its client says that the local service does not answer. */
+  readonly upstreamDown?: boolean;
+}
+
 /** Something that an operator can mend; anything else that is thrown is a bug. */
 export class EdgeError extends Error {
   override name = "EdgeError";
   readonly code: EdgeErrorCode;
+  /** See {@link EdgeErrorOptions}. */
+  readonly upstreamDown: boolean;
 
   /** @param message what failed, on what, and what to do next */
-  constructor(code: EdgeErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: EdgeErrorCode,
+    message: string,
+    options?: EdgeErrorOptions,
+  ) {
     super(message, options);
     this.code = code;
+    this.upstreamDown = options?.upstreamDown ?? false;
   }
 
   /** Exit status for `expose-edge`. */

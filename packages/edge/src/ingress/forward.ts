@@ -30,7 +30,8 @@ export interface Forward {
    * Opens a connection to whatever the client joins the forward with. In `openssh` mode it resolves only after the
    * client's proof was read and checked.
    *
-   * @throws EdgeError `forward-failed` when the connection cannot be opened or the proof is wrong or late
+   * @throws EdgeError `forward-failed` when the connection cannot be opened or the proof is wrong or late; with
+   *   `upstreamDown` when the client answered that it cannot reach the local service
    */
   connect(visitor: Visitor): Promise<ForwardedConnection>;
   /** Calls back once when the forward has ended (at once when it already has). @returns a function that forgets it */
