@@ -13,7 +13,6 @@ export default defineConfig({
         test: {
           name: "arch",
           include: ["test/arch/**/*.test.ts"],
-          globalSetup: "infra/dev/vitest-build.mjs",
           testTimeout: 60_000,
         },
       },

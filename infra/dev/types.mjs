@@ -41,7 +41,8 @@ async function writePackage(name) {
 
 /** The emitted file behind an import; undefined for Node's modules and for packages that stay dependencies. */
 function findTarget(file, specifier) {
-  if (specifier === "@expose/protocol") return "protocol/src/index.d.ts";
+  const protocol = /^@expose\/protocol(?:\/(.+))?$/.exec(specifier);
+  if (protocol) return `protocol/src/${protocol[1] ?? "index"}.d.ts`;
   if (!specifier.startsWith(".")) return undefined;
   return join(dirname(file), specifier).replace(/\.ts$/, ".d.ts");
 }

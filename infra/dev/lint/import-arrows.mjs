@@ -62,7 +62,7 @@ const doors = {
     why: "inside, options are complete and typed",
   },
   uqr: { at: ["client/src/cli/output"], why: "only terminals show QR codes" },
-  sirv: { at: ["client/src/local"], why: "one way to serve a folder" },
+  mrmime: { at: ["client/src/local"], why: "one way to serve a folder" },
   yaml: {
     at: ["client/src/config", "edge/src/config"],
     why: "files are read once, at the edge of the program",
@@ -114,7 +114,7 @@ function explainPackage(from, to, specifier) {
     return `protocol imports neither client nor edge (client -> protocol <- edge).`;
   if (to !== "protocol")
     return "client and edge never import each other: what both need belongs into packages/protocol.";
-  return specifier === "@expose/protocol"
+  return specifier.startsWith("@expose/")
     ? undefined
     : "Import protocol by its name, @expose/protocol.";
 }
@@ -151,8 +151,8 @@ function locate(file) {
 function resolve(file, specifier) {
   if (specifier.startsWith("."))
     return posix.join(posix.dirname(file), specifier);
-  const own = /^@expose\/([^/]+)$/.exec(specifier);
-  return own ? `packages/${own[1]}/src/index.ts` : undefined;
+  const own = /^@expose\/([^/]+)(?:\/(.+))?$/.exec(specifier);
+  return own ? `packages/${own[1]}/src/${own[2] ?? "index"}.ts` : undefined;
 }
 
 const levelOf = (name, place) =>
