@@ -8,7 +8,12 @@ import { ExposeError } from "./errors.ts";
 import { createUpstream, type Upstream } from "./local/upstream.ts";
 import type { SessionOptions, TunnelOptions } from "./options.ts";
 import { resolveUpstreamSpec } from "./resolve-upstream.ts";
-import { HEALTHY_AFTER_MS, isNetworkAway, nextDelayMs } from "./ssh/backoff.ts";
+import {
+  HEALTHY_AFTER_MS,
+  isHopeless,
+  isNetworkAway,
+  nextDelayMs,
+} from "./ssh/backoff.ts";
 import {
   openControlLink,
   type ControlLink,
@@ -72,17 +77,6 @@ export async function openSession(
   await session.start();
   return session;
 }
-
-/** Final while reconnecting: trying again cannot help until a person has acted. All else is tried for ever. */
-const FINAL_CODES: ReadonlySet<string> = new Set([
-  "auth-failed",
-  "revoked",
-  "host-key-changed",
-  "host-key-revoked",
-  "host-key-unknown",
-  "version-unsupported",
-  "aborted",
-]);
 
 class ReconnectingSession
   extends EventEmitter<SessionEvents>
@@ -224,7 +218,7 @@ class ReconnectingSession
     if (wasHealthy) this.#attempt = 0;
     let error = cause;
     for (;;) {
-      if (FINAL_CODES.has(error.code)) return this.#end(error);
+      if (isHopeless(error)) return this.#end(error);
       this.#attempt++;
       const attempt = this.#attempt;
       const delayMs = nextDelayMs(attempt, error, Math.random());

@@ -35,3 +35,18 @@ export function isNetworkAway(error: ExposeError): boolean {
     cause instanceof Error && "code" in cause ? String(cause.code) : "";
   return system !== "ECONNREFUSED" && system !== "ECONNRESET";
 }
+
+/** Whether trying again cannot help until a person has acted. All else is tried for ever. */
+export function isHopeless(error: ExposeError): boolean {
+  return HOPELESS.has(error.code);
+}
+
+const HOPELESS: ReadonlySet<string> = new Set([
+  "auth-failed",
+  "revoked",
+  "host-key-changed",
+  "host-key-revoked",
+  "host-key-unknown",
+  "version-unsupported",
+  "aborted",
+]);
