@@ -21,24 +21,12 @@ function recordScreen(slow = false) {
   return { screen, frames, release: () => waiting?.() };
 }
 
-test("a line that has not changed is not sent again", () => {
+test("nothing is erased before it is written over, so that nothing flickers", () => {
   const { screen, frames } = recordScreen();
   const region = createLiveRegion(screen);
   region.draw(["same", "old"]);
   region.draw(["same", "new"]);
-  expect(frames).toHaveLength(2);
-  expect(frames[1]).toContain("new");
-  expect(frames[1]).not.toContain("same");
-  expect(frames[1]).not.toContain("old");
-});
-
-test("after a resize everything is sent again", () => {
-  const { screen, frames } = recordScreen();
-  const region = createLiveRegion(screen);
-  region.draw(["same", "old"]);
-  region.resized();
-  region.draw(["same", "old"]);
-  expect(frames[1]).toContain("same");
+  expect(frames[1]).toMatch(/^[^J]*same[^J]*new.*J/s);
 });
 
 test("frames are dropped while the terminal takes nothing, and the newest is drawn then", () => {

@@ -58,17 +58,15 @@ export function createLiveRegion(screen: Screen): LiveRegion {
       printed.length > 0
         ? `${ERASE_BELOW}\x1b[?7h${printed.join("")}\x1b[?7l`
         : "";
-    const whole = stale || printed.length > 0 || lines.length < shown.length;
     toPrint = [];
-    const body = lines.map((line, index) =>
-      !whole && shown[index] === line ? "" : `${line}${ERASE_LINE_RIGHT}`,
-    );
+    // Every line, also those that have not changed: what the person typed was echoed over some of them. Text that is
+    // written over itself does not flicker; erasing first would.
+    const body = lines.map((line) => `${line}${ERASE_LINE_RIGHT}`).join("\r\n");
     const up = lines.length > 1 ? `\x1b[${lines.length - 1}A` : "";
-    const erase = whole ? ERASE_BELOW : "";
     stale = false;
     shown = lines;
     const hide = lines.length > 0 ? HIDE_CURSOR : "";
-    return `${hide}${start}${above}${body.join("\r\n")}${erase}${up}\r${SAVE_CURSOR}`;
+    return `${hide}${start}${above}${body}${ERASE_BELOW}${up}\r${SAVE_CURSOR}`;
   }
 
   function flush(): void {

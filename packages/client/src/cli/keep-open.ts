@@ -1,0 +1,64 @@
+// Keeps tunnels open and tells of them until somebody ends it: what `http`, `start` and `local` have in common.
+import type { Tunnel } from "../tunnel.ts";
+import type { CommandContext, Flags } from "./command.ts";
+import { createOutput } from "./output/create-output.ts";
+import { follow, type SessionView } from "./output/output.ts";
+
+/** What a command has opened. */
+export interface OpenedTunnels {
+  session: SessionView;
+  tunnels: readonly Tunnel[];
+  /** What the person should know about them, a sentence each. */
+  notices?: readonly string[];
+  /** Closes the tunnels and what carries them. Idempotent; never throws. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens tunnels and waits for their end.
+ *
+ * @param open is given a way to say something before anything is open
+ * @returns 0 when the person ended it
+ * @throws ExposeError what `open` throws, or what ended the last of the tunnels
+ */
+export async function keepOpen(
+  { io, signal }: CommandContext,
+  flags: Flags,
+  open: (notice: (text: string) => void) => Promise<OpenedTunnels>,
+): Promise<number> {
+  const output = createOutput(flags, io);
+  // However the process ends, the cursor comes back.
+  const callOff = io.onExit(() => output.end());
+  try {
+    const opened = await open((text) => output.notice(text));
+    try {
+      for (const tunnel of opened.tunnels) follow(tunnel, output);
+      output.ready(opened.session, opened.tunnels);
+      for (const text of opened.notices ?? []) output.notice(text);
+      if (flags.qr) for (const { url } of opened.tunnels) output.qr(url);
+      await untilClosed(opened, signal);
+    } finally {
+      await opened.close();
+    }
+  } finally {
+    output.end();
+    callOff();
+  }
+  return 0;
+}
+
+async function untilClosed(
+  opened: OpenedTunnels,
+  signal: AbortSignal,
+): Promise<void> {
+  const close = (): void => void opened.close();
+  if (signal.aborted) close();
+  else signal.addEventListener("abort", close, { once: true });
+  const ends = await Promise.allSettled(
+    opened.tunnels.map(({ closed }) => closed),
+  );
+  signal.removeEventListener("abort", close);
+  // What goes wrong while closing is of no interest to somebody who closes.
+  if (signal.aborted) return;
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
+}
