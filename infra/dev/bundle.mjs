@@ -66,8 +66,10 @@ export async function bundle({ entry, outfile, format, executable }) {
     define,
     banner: { js: executable ? `#!/usr/bin/env node\n${banner}` : banner },
     plugins: [nativeAddons],
-    // ssh2 breaks when minified, and readable stack traces are worth more than the bytes.
+    // ssh2 compares `constructor.name` with "Session": a bundle that is minified, or where our own Session made esbuild
+    // rename ssh2's, never closes its channels.
     minify: false,
+    keepNames: true,
     legalComments: "none",
     logLevel: "warning",
     metafile: true,
