@@ -21,7 +21,7 @@ import {
   parseListen,
   parseName,
   parseNetwork,
-  parsePortRange,
+  parsePorts,
   parsePublicUrl,
   quote,
   type ListenAddress,
@@ -144,7 +144,7 @@ const keys = v.strictObject({
           list(
             "PORTS",
             "Public ports that the users file may grant past the edge. A grant of others makes the users file invalid.",
-            parsePortRange,
+            parsePorts,
           ),
           ["1024-65535"],
         ),

@@ -1,7 +1,7 @@
 // Gathers what file, environment and flags say about each key, by precedence, before anything is checked.
 import { dirname, resolve } from "node:path";
 import { ENV_PREFIX, fields, sections, type Field } from "./derive.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../util/nearest.ts";
 import { STATE_DIR, type ConfigInput } from "./schema.ts";
 import type { YamlFile } from "./yaml-file.ts";
 

@@ -1,6 +1,7 @@
 // How the texts of the configuration become values. Each reader throws a ValueProblem that says what is expected.
 import { isIP, isIPv4 } from "node:net";
 import { explainInvalidName } from "@expose/protocol";
+import { parsePortRange, type PortRange } from "../util/port-range.ts";
 
 /** A text that cannot be read; the message says what is expected and never needs the path, the caller adds it. */
 export class ValueProblem extends Error {
@@ -21,12 +22,6 @@ export interface PublicUrl {
   /** The host as written, `*.` in front included. */
   readonly host: string;
   readonly port: number;
-}
-
-/** Ports from `first` to `last`, both included. */
-export interface PortRange {
-  readonly first: number;
-  readonly last: number;
 }
 
 const DURATION_UNITS = new Map([
@@ -200,15 +195,13 @@ export function parseHeaderName(text: string): string {
 }
 
 /** Reads `20000` or `20000-20009`. */
-export function parsePortRange(text: string): PortRange {
-  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
-  const first = Number(match?.[1]);
-  const last = Number(match?.[2] ?? match?.[1]);
-  if (!match || first < 1 || last > 65_535 || first > last)
+export function parsePorts(text: string): PortRange {
+  const range = parsePortRange(text);
+  if (!range)
     throw new ValueProblem(
       `expected a port or a range such as 20000-20009, got ${quote(text)}`,
     );
-  return { first, last };
+  return range;
 }
 
 /** Quotes a value of unknown length and content for a message. */

@@ -1,4 +1,4 @@
-// Finds the key that somebody meant when they wrote one that does not exist.
+// Finds the word that somebody meant when they wrote one that does not exist.
 
 /** @returns the candidate that is at most a slip or two away from `wanted`, if there is one */
 export function nearest(
