@@ -128,4 +128,5 @@ export const optionTable: Readonly<Record<OptionKey, OptionSpec>> = {
 export const environmentOnly: Readonly<Record<string, string>> = {
   EXPOSE_DEBUG: "when set to anything: errors come with their stacks",
   NO_COLOR: "when set to anything: as --no-color",
+  SSH_AUTH_SOCK: "the agent, as for ssh",
 };

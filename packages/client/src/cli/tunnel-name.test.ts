@@ -48,11 +48,15 @@ test.each([
   expect(errorOf(() => resolveWantedName({ url })).code).toBe("usage-invalid");
 });
 
-test("a host under the edge's domain is its name", () => {
-  const wanted = resolveWantedName({ url: "shop.tunnel.example.com" });
-  checkWantedHost(wanted, "https://*.tunnel.example.com");
-  checkWantedHost(wanted, "https://*.Tunnel.Example.com:8443");
-  checkWantedHost({ name: "shop" }, "https://*.elsewhere.example");
+test.each([
+  [{ url: "shop.tunnel.example.com" }, "https://*.tunnel.example.com"],
+  [{ url: "shop.tunnel.example.com" }, "https://*.Tunnel.Example.com:8443"],
+  [{ subdomain: "shop" }, "https://*.elsewhere.example"],
+  [{}, "https://*.elsewhere.example"],
+])("%j is what an edge that serves %s can give", (flags, urlPattern) => {
+  expect(() =>
+    checkWantedHost(resolveWantedName(flags), urlPattern),
+  ).not.toThrow();
 });
 
 test.each([

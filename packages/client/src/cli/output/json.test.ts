@@ -34,7 +34,7 @@ test("each event is one line of JSON", () => {
   tunnel.emit("reconnected", { url: tunnel.url, downMs: 1_200 });
   tunnel.emit("upstream", { state: "down", reason: "nothing listens" });
   tunnel.emit("closed", { error });
-  output.notice("for people");
+  output.notice("worth knowing");
   output.end();
   expect(`\n${lines.join("")}`).toMatchInlineSnapshot(`
     "
@@ -45,6 +45,7 @@ test("each event is one line of JSON", () => {
     {"event":"reconnected","time":"2026-11-22T15:04:05.000Z","tunnel":"shop","url":"https://shop.tunnel.example.com","downMs":1200}
     {"event":"upstream","time":"2026-11-22T15:04:05.000Z","tunnel":"shop","state":"down","reason":"nothing listens"}
     {"event":"closed","time":"2026-11-22T15:04:05.000Z","tunnel":"shop","url":"https://shop.tunnel.example.com","code":"connection-lost","message":"It went away."}
+    {"event":"notice","time":"2026-11-22T15:04:05.000Z","message":"worth knowing"}
     "
   `);
 });

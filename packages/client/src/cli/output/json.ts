@@ -71,7 +71,7 @@ export function createJsonOutput(
         code: error?.code,
         message: error?.message,
       }),
-    notice() {},
+    notice: (message) => emit("notice", { message }),
     qr() {},
     end() {},
   };

@@ -31,7 +31,7 @@ export interface Output {
   reconnected(tunnel: Tunnel, info: TunnelEvents["reconnected"][0]): void;
   upstream(tunnel: Tunnel, info: TunnelEvents["upstream"][0]): void;
   closed(tunnel: Tunnel, error: ExposeError | undefined): void;
-  /** A sentence of our own, or several lines of it: shown to people, left out of JSON. */
+  /** Something worth knowing, beside the tunnels: a sentence of our own, or several lines. */
   notice(text: string): void;
   /** A code to scan with a phone. */
   qr(url: string): void;
