@@ -55,14 +55,21 @@ export const path = (description: string) =>
     ),
   );
 
-/** A duration as text; the value is in milliseconds. */
-export const duration = (description: string) =>
+/** A duration as text; the value is in milliseconds. `zero` says that 0s is one, which the description explains. */
+export const duration = (
+  description: string,
+  extra: { readonly zero?: boolean } = {},
+) =>
   v.pipe(
     v.string(expected("a duration such as 30s or 5m")),
     v.description(description),
     v.metadata({ kind: "duration", shows: "DURATION" } satisfies FieldMetadata),
     v.regex(DURATION, (issue) => explain(parseDuration, issue.input)),
     reading(parseDuration),
+    v.check(
+      (ms) => ms > 0 || extra.zero === true,
+      "expected a duration longer than nothing",
+    ),
   );
 
 /** A size as text; the value is in bytes. */

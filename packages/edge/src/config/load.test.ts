@@ -14,7 +14,7 @@ describe("a configuration without mistakes", () => {
       listen: [{ host: "127.0.0.1", port: 7780 }],
       users: "/var/lib/expose-edge/users",
       ingress: { embedded: { enabled: true }, openssh: { enabled: false } },
-      limits: { headerBytes: 16 * 1024 },
+      limits: { headerBytes: 32 * 1024 },
       timeouts: { lease: 60_000, shutdown: 30_000 },
       admin: { listen: { host: "127.0.0.1", port: 7781 } },
     });
@@ -35,23 +35,23 @@ describe("a configuration without mistakes", () => {
   it("takes a flag before a variable, a variable before the file, the file before the default", () => {
     const file = yamlFile(`
 domain: file.example.com
-limits: { sessions: 1, connections: 1, requests-per-tunnel: 1 }
+limits: { login-attempts: 1, connections: 1, requests-per-tunnel: 1 }
 `);
     const config = loadConfig({
       file,
       env: {
-        EXPOSE_EDGE_LIMITS_SESSIONS: "2",
+        EXPOSE_EDGE_LIMITS_LOGIN_ATTEMPTS: "2",
         EXPOSE_EDGE_LIMITS_CONNECTIONS: "2",
         EXPOSE_EDGE_DOMAIN: "",
       },
-      flags: { "limits-sessions": ["3"] },
+      flags: { "limits-login-attempts": ["3"] },
     });
     expect(config.domain).toEqual(["file.example.com"]);
     expect(config.limits).toMatchObject({
-      sessions: 3,
+      loginAttempts: 3,
       connections: 2,
       requestsPerTunnel: 1,
-      tunnelsPerIdentity: 20,
+      tunnelsPerIdentity: 100,
     });
   });
 
@@ -86,7 +86,7 @@ limits: { sessions: 1, connections: 1, requests-per-tunnel: 1 }
   it("takes an empty file, and sections of which every line is a comment", () => {
     expect(loadConfig({ file: yamlFile("") })).toEqual(loadConfig());
     expect(
-      loadConfig({ file: yamlFile("limits:\n  # sessions: 5\n") }),
+      loadConfig({ file: yamlFile("limits:\n  # connections: 5\n") }),
     ).toEqual(loadConfig());
   });
 
@@ -123,8 +123,8 @@ describe("a configuration with mistakes", () => {
       [
         "domain: https://tunnel.example.com/",
         "limits:",
-        "  sessions: many",
-        "  sesions: 5",
+        "  connections: many",
+        "  conections: 5",
         "timeouts:",
         "  headers: 30",
         "admin:",
@@ -133,9 +133,9 @@ describe("a configuration with mistakes", () => {
     );
     const error = failure({ file });
     expect(error.problems.map(({ path, source }) => [path, source])).toEqual([
-      ["limits.sesions", `${file}:4`],
+      ["limits.conections", `${file}:4`],
       ["domain.0", `${file}:1`],
-      ["limits.sessions", `${file}:3`],
+      ["limits.connections", `${file}:3`],
       ["timeouts.headers", `${file}:6`],
       ["admin.listen", `${file}:8`],
     ]);
@@ -159,28 +159,28 @@ describe("a configuration with mistakes", () => {
   it("reports every unknown key, and what may have been meant", () => {
     const { problems } = failure({
       file: yamlFile(
-        "sessions: 1\nadmn: {}\npublicUrl: x\nlimits:\n  header_bytes: 1KiB\n  zzz: 1\n",
+        "connections: 1\nadmn: {}\npublicUrl: x\nlimits:\n  header_bytes: 1KiB\n  zzz: 1\n",
       ),
-      env: { EXPOSE_EDGE_LIMIT_SESSIONS: "1" },
+      env: { EXPOSE_EDGE_LIMIT_CONNECTIONS: "1" },
     });
     expect(problems.map(({ path, message }) => `${path}: ${message}`)).toEqual([
-      "sessions: there is no such key; did you mean limits.sessions?",
+      "connections: there is no such key; did you mean limits.connections?",
       "admn: there is no such key; did you mean admin?",
       "publicUrl: there is no such key; did you mean public-url?",
       "limits.header_bytes: there is no such key; did you mean limits.header-bytes?",
       "limits.zzz: there is no such key",
-      "EXPOSE_EDGE_LIMIT_SESSIONS: there is no such variable; did you mean EXPOSE_EDGE_LIMITS_SESSIONS?",
+      "EXPOSE_EDGE_LIMIT_CONNECTIONS: there is no such variable; did you mean EXPOSE_EDGE_LIMITS_CONNECTIONS?",
     ]);
   });
 
   it("does not take a dotted key or __proto__ for a path", () => {
     const { problems } = failure({
       file: yamlFile(
-        '"limits.sessions": 5\n__proto__: { domain: evil.example }\n',
+        '"limits.connections": 5\n__proto__: { domain: evil.example }\n',
       ),
     });
     expect(problems.map(({ path }) => path)).toEqual([
-      "limits.sessions",
+      "limits.connections",
       "__proto__",
     ]);
   });
@@ -255,7 +255,7 @@ describe("a configuration with mistakes", () => {
     ],
     [
       "a number with a fraction",
-      "limits: { sessions: 1.5 }",
+      "limits: { connections: 1.5 }",
       "expected a whole number from 1",
     ],
     [

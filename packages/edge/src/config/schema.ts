@@ -156,112 +156,144 @@ const keys = v.strictObject({
       count(
         "Tunnels that an identity may have open; `max-tunnels` in the users file can lower it.",
         1,
-        100_000,
+        10_000,
       ),
-      20,
+      100,
     ),
     "sessions-per-identity": v.optional(
-      count("SSH sessions that an identity may have open.", 1, 100_000),
-      20,
-    ),
-    sessions: v.optional(
-      count("SSH sessions open in all.", 1, 1_000_000),
-      10_000,
+      count("SSH sessions that an identity may have open.", 1, 10_000),
+      100,
     ),
     "logins-at-once": v.optional(
       count("SSH connections that have not logged in yet, in all.", 1, 100_000),
-      200,
+      1_000,
     ),
     "logins-per-address": v.optional(
       count(
-        "SSH connections from one address that have not logged in yet.",
+        "SSH connections from one address (one /64 in IPv6) that have not logged in yet.",
         1,
         100_000,
       ),
-      20,
+      250,
     ),
     "login-attempts": v.optional(
-      count("Keys that a client may offer on one connection.", 1, 100),
+      count("Keys that a client may offer on one SSH connection.", 1, 100),
       6,
     ),
     connections: v.optional(
       count("Visitors' connections open in all.", 1, 1_000_000),
-      20_000,
+      15_000,
     ),
     "connections-per-visitor": v.optional(
       count(
-        "Connections that one visitor's address may have open. Trusted proxies are not counted.",
+        "Connections that one visitor's address (one /64 in IPv6) may have open; beyond it visitors get 429.",
         1,
         1_000_000,
       ),
-      500,
+      256,
     ),
     "requests-per-tunnel": v.optional(
       count(
-        "Requests of one tunnel in flight, waiting ones and upgraded connections included. Beyond it visitors get 503.",
+        "Requests of one tunnel in flight, waiting ones included; beyond it visitors get 503.",
         1,
         1_000_000,
       ),
-      4_000,
+      2_048,
     ),
     "connections-per-tunnel": v.optional(
       count(
-        "Connections through one tunnel's forward. Requests beyond it wait for one. OpenSSH ends a session at 16384.",
+        "Connections through one tunnel for requests; more requests wait for a free one. OpenSSH ends a session at 16384.",
         1,
         16_000,
       ),
-      4_000,
+      256,
     ),
-    "connects-at-once": v.optional(
+    "connects-per-tunnel": v.optional(
       count(
-        "Connections of one tunnel being opened at the same moment. sshd's listener queues 128.",
+        "Connections through one tunnel that are being opened at the same moment. sshd's listeners queue 128.",
         1,
         10_000,
       ),
       64,
     ),
+    "upgrades-per-tunnel": v.optional(
+      count(
+        "WebSockets of one tunnel, each with a connection of its own.",
+        1,
+        16_000,
+      ),
+      8_192,
+    ),
     "header-bytes": v.optional(
-      size("Size of a request's or a response's head.", 1 * KIB, 1 * MIB),
-      "16KiB",
+      size(
+        "Size of a request's head; beyond it visitors get 431.",
+        1 * KIB,
+        1 * MIB,
+      ),
+      "32KiB",
+    ),
+    "header-fields": v.optional(
+      count("Header fields of a request or a response.", 10, 10_000),
+      500,
+    ),
+    "response-header-bytes": v.optional(
+      size("Size of a response's head.", 1 * KIB, 1 * MIB),
+      "64KiB",
     ),
   }),
   timeouts: section("How long things may take.", {
-    headers: v.optional(duration("For a request's head to arrive."), "30s"),
+    headers: v.optional(duration("For a request's head to arrive."), "15s"),
     "request-idle": v.optional(
       duration(
-        "Without a byte of a request's body while it is being sent. Slow uploads that move are not cut.",
+        "For which a visitor may pause within a request's body. Slow uploads that move are not cut.",
       ),
       "60s",
     ),
+    connect: v.optional(
+      duration("For a request to get a connection through its tunnel."),
+      "30s",
+    ),
     "first-byte": v.optional(
-      duration("From the end of a request to the beginning of the response."),
+      duration(
+        "For the local service to begin its answer once it has the request. 0s: for ever.",
+        { zero: true },
+      ),
       "5m",
+    ),
+    "response-idle": v.optional(
+      duration(
+        "For which the local service may pause within an answer. 0s: for ever, because event streams do pause.",
+        { zero: true },
+      ),
+      "0s",
+    ),
+    "visitor-stall": v.optional(
+      duration("For which a visitor may read nothing of what waits for them."),
+      "2m",
     ),
     idle: v.optional(
       duration(
-        "For which a visitor's connection is kept between two requests; longer than a proxy in front keeps it.",
+        "For which a visitor's connection is kept between two requests. Longer than a proxy in front keeps it.",
       ),
       "65s",
-    ),
-    connect: v.optional(
-      duration("For a connection through a tunnel's forward to open."),
-      "10s",
     ),
     login: v.optional(duration("For an SSH client to log in."), "20s"),
     lease: v.optional(
       duration(
         "For which a name is kept for an identity whose connection broke.",
+        { zero: true },
       ),
       "60s",
     ),
     "away-wait": v.optional(
       duration(
-        "For which a visitor waits for a client that is away; then comes 503 with Retry-After.",
+        "For which a visitor waits for a client that lost its connection; then comes 503 with Retry-After.",
+        { zero: true },
       ),
-      "5s",
+      "10s",
     ),
     shutdown: v.optional(
-      duration("For running requests to finish after SIGTERM."),
+      duration("For running requests to finish after SIGTERM.", { zero: true }),
       "30s",
     ),
   }),

@@ -131,7 +131,7 @@ describe("a users file with mistakes", () => {
     ["restrict,port-forwarding", "an option of sshd"],
     ["cert-authority", "an option of sshd"],
     ['names="a",', "cannot be read"],
-    ['names="a', "there is no key"],
+    ['names="a', "expected a key behind the options"],
   ])("is refused for the options %s", (options, message) => {
     const found = problems(`${options} ${useKey().publicText} alice`);
     expect(found).toHaveLength(1);

@@ -52,7 +52,7 @@ describe("the users store", () => {
     const { error } = await log.next(
       "users file refused; what it said before still holds",
     );
-    expect(String(error)).toContain(`${file}:2: there is no key`);
+    expect(String(error)).toContain(`${file}:2: expected a key`);
     expect(store.findById("alice")).toBeDefined();
     expect(store.findById("bob")).toBeUndefined();
     expect(store.counters).toMatchObject({

@@ -27,7 +27,7 @@ it.each<[string, (file: string) => void]>([
   const calls = useWatch(file);
   await calls.next();
   change(file);
-  await calls.next();
+  await expect(calls.next()).resolves.toBeUndefined();
 });
 
 it("goes on watching after a replacement", async () => {
@@ -38,7 +38,7 @@ it("goes on watching after a replacement", async () => {
   for (const text of ["two", "three"]) {
     writeFileSync(`${file}.new`, text);
     renameSync(`${file}.new`, file);
-    await calls.next();
+    await expect(calls.next()).resolves.toBeUndefined();
   }
 });
 
@@ -48,7 +48,7 @@ it("notices a file in a folder that did not exist", async () => {
   await calls.next();
   mkdirSync(folder);
   writeFileSync(join(folder, "users"), "one");
-  await calls.next();
+  await expect(calls.next()).resolves.toBeUndefined();
 });
 
 it("notices that a symbolic link in its path leads elsewhere", async () => {
@@ -63,7 +63,7 @@ it("notices that a symbolic link in its path leads elsewhere", async () => {
   await calls.next();
   symlinkSync("2", join(folder, "next"));
   renameSync(join(folder, "next"), join(folder, "current"));
-  await calls.next();
+  await expect(calls.next()).resolves.toBeUndefined();
 });
 
 it("calls nobody back after it was closed", async () => {

@@ -48,7 +48,7 @@ it("leaves the old file and nothing else when it cannot be replaced", async () =
   const file = join(folder, "taken");
   // A folder cannot be replaced by a file.
   mkdirSync(file);
-  await expect(writeFileAtomic(file, "two")).rejects.toThrow();
+  await expect(writeFileAtomic(file, "two")).rejects.toThrow("EISDIR");
   expect(readdirSync(folder)).toEqual(["taken"]);
 });
 
