@@ -1,0 +1,479 @@
+// One SSH connection from the login to the end. It owns all that was opened on it: ending it ends them.
+import type { Duplex } from "node:stream";
+import { encodeMessage, type EdgeMessage } from "@expose/protocol";
+import type { Connection, ServerChannel, Session, TcpipBindInfo } from "ssh2";
+import { EdgeError } from "../../errors.ts";
+import type { Identity } from "../../registry/identity.ts";
+import type { Forward, ForwardedConnection, Visitor } from "../forward.ts";
+import type { PlainSession } from "../handlers.ts";
+import type { IngressSession } from "../ingress.ts";
+import { adoptChannel } from "./channel-stream.ts";
+import { createForwards, type Forwards } from "./forwards.ts";
+import { createLink, type Link } from "./link.ts";
+import { guardLogin, type ProvenKey } from "./login.ts";
+import type { EmbeddedIngressOptions, EmbeddedLimits } from "./options.ts";
+import {
+  disconnectReasons,
+  openDoor,
+  type Door,
+  type PrivateChannel,
+} from "./ssh2-door.ts";
+import { createTerminal, type Terminal } from "./terminal.ts";
+import { createUpkeep, type Upkeep } from "./upkeep.ts";
+
+/** What a connection needs of the ingress. */
+export interface ConnectionHost extends Pick<
+  EmbeddedIngressOptions,
+  "findIdentity" | "handlers" | "formatTarget" | "log"
+> {
+  readonly limits: EmbeddedLimits;
+  /** Takes note of a login. @returns why the connection may hold no tunnel, for its owner to read */
+  readonly loggedIn: (connection: EmbeddedConnection) => string | undefined;
+}
+
+/** How a connection ends. */
+export interface Farewell {
+  /** For the person or the program at the other end. */
+  readonly message?: string;
+  /** What ssh's own exit status becomes when it has a session. Default: 1. */
+  readonly exitStatus?: number;
+  /** A reason of RFC 4253 section 11.1. Default: by application. */
+  readonly reason?: number;
+  /** Whether its owner wanted it, so that the names are free at once. Default: false. */
+  readonly released?: boolean;
+}
+
+/** What a client runs to speak the control protocol. */
+const CONTROL_COMMAND = "expose-control";
+
+const USAGE = "Nothing to serve. Ask for a tunnel: ssh -R 80:localhost:8080 …";
+
+/** What ends a plain session, of the names in RFC 4254 section 6.10. */
+const ENDING_SIGNALS = new Set(["INT", "TERM", "HUP", "QUIT", "KILL"]);
+
+// A client that could not dial the local service says so with this (RFC 4254 section 5.1).
+const CONNECT_FAILED = 2;
+
+/** A connection of the embedded SSH server, from the moment that the peer has said which software it is. */
+export class EmbeddedConnection {
+  readonly remoteAddress: string | undefined;
+  readonly #host: ConnectionHost;
+  readonly #connection: Connection;
+  readonly #door: Door;
+  readonly #link: Link;
+  readonly #terminal: Terminal;
+  readonly #forwards: Forwards;
+  readonly #onEnded: (() => void)[] = [];
+  #key: ProvenKey | undefined;
+  #upkeep: Upkeep | undefined;
+  #notAllowed: string | undefined;
+  #lastRefusal: string | undefined;
+  #control: Duplex | undefined;
+  #plainSession: PlainSession | undefined;
+  #sessions = 0;
+  #opening = 0;
+  #ended = false;
+  #settleTimer: NodeJS.Timeout | undefined;
+  #lingerTimer: NodeJS.Timeout | undefined;
+
+  /** @throws TypeError when ssh2 does not look as expected */
+  constructor(connection: Connection, host: ConnectionHost) {
+    this.#host = host;
+    this.#connection = connection;
+    this.#door = openDoor(connection, host.limits.maxQueuedBytes, (what) => {
+      host.log.info("ssh protocol broken", { ...this.#who(), what });
+      // Nothing of what else it sent is looked at.
+      this.#door.socket.removeAllListeners("data").resume();
+      this.end({ message: what, reason: disconnectReasons.protocolError });
+    });
+    const { socket } = this.#door;
+    this.remoteAddress = socket.remoteAddress;
+    this.#link = createLink(socket, () => this.#door.rekeying);
+    this.#terminal = createTerminal(this.#link, host.formatTarget);
+    this.#forwards = createForwards({
+      maxForwards: host.limits.maxForwards,
+      connect: (...args) => this.#openChannel(...args),
+      openPlain: (forward, name) =>
+        host.handlers.openPlain(this.#asPlainSession(), forward, name),
+      opened: (tunnel) => {
+        if (!this.#terminal.attached) return;
+        tunnel.observe((record) => this.#terminal.request(record));
+        this.#terminal.say(tunnel.url);
+      },
+      refused: (reason) => {
+        this.#lastRefusal = reason;
+        this.#terminal.complain(reason);
+        host.log.info("forward refused", { ...this.#who(), reason });
+      },
+      failed: (error) =>
+        host.log.error("opening a tunnel failed", { ...this.#who(), error }),
+    });
+    this.#listen();
+  }
+
+  /** Undefined before the login. */
+  get identity(): Identity | undefined {
+    return this.#key?.identity;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Channels that exist on this connection, those still opening included. */
+  get channelCount(): number {
+    return this.#door.channelCount + this.#opening;
+  }
+
+  /** Calls back once when the connection has ended, at once when it already has. */
+  onceEnded(callback: () => void): void {
+    if (this.#ended) callback();
+    else this.#onEnded.push(callback);
+  }
+
+  /**
+   * Ends the connection and all that it opened, now. Idempotent. The socket stays for a moment, so that the last words
+   * can be read; see `lingerMs`.
+   */
+  end(farewell: Farewell = {}): void {
+    if (this.#ended) return;
+    const { message, exitStatus = 1, released = false } = farewell;
+    const { socket } = this.#door;
+    const hasTerminal = this.#terminal.attached;
+    if (message !== undefined && hasTerminal) this.#terminal.complain(message);
+    this.#terminal.finish(exitStatus);
+    this.#markEnded(released);
+    this.#control?.end();
+
+    const hangUp = (): void => {
+      const { reason = disconnectReasons.byApplication } = farewell;
+      this.#door.disconnect(reason, message ?? "");
+      socket.end();
+    };
+    this.#lingerTimer = setTimeout(() => {
+      if (hasTerminal) hangUp();
+      socket.destroy();
+    }, this.#host.limits.lingerMs);
+    this.#lingerTimer.unref();
+    // ssh whose session is over hangs up by itself, and only then with the exit status that we gave.
+    if (!hasTerminal) hangUp();
+  }
+
+  /** Ends the connection without a word. */
+  destroy(): void {
+    this.#markEnded(false);
+    this.#door.socket.destroy();
+  }
+
+  /** Ends the connection when its key is nobody's any more or somebody else's. */
+  recheck(): void {
+    if (this.#key === undefined || this.#ended) return;
+    const { blob, algorithm, identity } = this.#key;
+    const found = this.#host.findIdentity(blob, algorithm);
+    if (found?.id === identity.id) {
+      // What it may do can have changed.
+      this.#key = { blob, algorithm, identity: found };
+    } else this.revoke();
+  }
+
+  /** Ends the connection because its key was removed, and says so. */
+  revoke(): void {
+    if (this.#ended) return;
+    const message = "The key of this session was removed at the edge.";
+    this.#host.log.info("session revoked", this.#who());
+    this.#tellControl({ t: "closed", code: "revoked", message, retry: false });
+    this.end({ message, released: true });
+  }
+
+  /** Looks after the connection; to be called at intervals. @param now monotonic, milliseconds */
+  check(now: number): void {
+    if (this.#ended || this.#upkeep === undefined) return;
+    const { socket, rekeying } = this.#door;
+    const step = this.#upkeep.check({
+      now,
+      bytesRead: socket.bytesRead,
+      bytesSent: (socket.bytesWritten ?? 0) - socket.writableLength,
+      bytesQueued: socket.writableLength,
+      rekeying,
+      used: this.#forwards.size > 0 || this.#sessions > 0,
+    });
+    if (step.do === "ping") this.#door.ping();
+    else if (step.do === "rekey") this.#door.rekey();
+    else if (step.do === "end") {
+      this.#host.log.info("session given up", {
+        ...this.#who(),
+        why: step.why,
+      });
+      this.end({ message: step.why });
+    }
+  }
+
+  #listen(): void {
+    const connection = this.#connection;
+    const { limits, log } = this.#host;
+
+    connection.on("error", (error) => {
+      log.debug("ssh connection failed", { ...this.#who(), error });
+      this.end();
+    });
+    connection.on("close", () => {
+      this.#markEnded(false);
+      clearTimeout(this.#lingerTimer);
+      this.#door.loseChannels();
+      this.#link.close();
+    });
+    connection.on("end", () => this.end());
+    connection.on("rekey", () => {
+      // Each costs us as much as a login.
+      if (!connection.authenticated) this.end();
+      this.#link.wake();
+    });
+
+    guardLogin(connection, {
+      findIdentity: this.#host.findIdentity,
+      maxAuthTries: limits.maxAuthTries,
+      accepted: (key) => (this.#key = key),
+      exhausted: (username) => {
+        log.info("login refused", { from: this.remoteAddress, username });
+        this.end({
+          message: "Too many authentication failures",
+          reason: disconnectReasons.noMoreAuthMethods,
+        });
+      },
+    });
+    connection.on("ready", () => this.#begin());
+    connection.on("session", (accept, reject) => {
+      if (this.#ended || this.#sessions >= limits.maxSessions) reject();
+      else this.#serveSession(accept());
+    });
+    connection.on("request", (accept, reject, name: string, info) => {
+      const port = this.#ended ? undefined : this.#answer(name, info);
+      if (port === undefined) reject?.();
+      else accept?.(port);
+    });
+  }
+
+  #begin(): void {
+    if (this.#ended) return;
+    const { limits, log } = this.#host;
+    this.#upkeep = createUpkeep(limits, performance.now());
+    this.#notAllowed = this.#host.loggedIn(this);
+    log.debug("ssh login", this.#who());
+    this.#settleTimer = setTimeout(() => this.#settle(), limits.settleMs);
+    this.#settleTimer.unref();
+  }
+
+  // A person who gets no tunnel would look at an empty screen.
+  #settle(): void {
+    if (this.#control || this.#forwards.tunnels.length > 0) return;
+    if (this.#terminal.attached) {
+      // A refusal is on the screen already.
+      this.end(this.#lastRefusal === undefined ? { message: USAGE } : {});
+    } else if (this.#lastRefusal !== undefined && this.#sessions === 0) {
+      // ssh -N: it shows what we say with the disconnect.
+      this.end({ message: this.#lastRefusal });
+    }
+  }
+
+  /** @returns a port to answer with, or undefined for a refusal */
+  #answer(name: string, info: TcpipBindInfo): number | undefined {
+    if (name === "cancel-tcpip-forward")
+      return this.#forwards.cancel(info.bindAddr, info.bindPort)
+        ? info.bindPort
+        : undefined;
+    // A socket path instead of an address is none of our business.
+    if (name !== "tcpip-forward") return undefined;
+    if (this.#notAllowed !== undefined) {
+      this.#lastRefusal = this.#notAllowed;
+      this.#terminal.complain(this.#notAllowed);
+      return undefined;
+    }
+    return this.#forwards.open(info.bindAddr, info.bindPort);
+  }
+
+  #serveSession(session: Session): void {
+    this.#sessions++;
+    let open = true;
+    let pty = false;
+    const closed = (): void => {
+      if (open) this.#sessions--;
+      open = false;
+    };
+    const interrupted = (): void => this.end({ exitStatus: 0, released: true });
+    const start = (
+      accept: () => ServerChannel | undefined,
+    ): { channel: PrivateChannel; stream: Duplex } | undefined => {
+      // ssh2 returns nothing for a second command on the same session.
+      const channel = this.#ended
+        ? undefined
+        : (accept() as PrivateChannel | undefined);
+      if (channel === undefined) return undefined;
+      const stream = adoptChannel(channel, this.#door);
+      stream.once("close", closed);
+      return { channel, stream };
+    };
+    const startTerminal = (accept: () => ServerChannel | undefined): void => {
+      const started = start(accept);
+      if (started === undefined) return;
+      const { channel, stream } = started;
+      this.#terminal.attach(channel, stream, pty, interrupted);
+      for (const tunnel of this.#forwards.tunnels) {
+        tunnel.observe((record) => this.#terminal.request(record));
+        this.#terminal.say(tunnel.url);
+      }
+    };
+
+    // Anything that is not listened to here (subsystems, agent, X11, environment) is refused by ssh2.
+    session.on("error", () => {});
+    session.on("close", closed);
+    session.on("pty", (accept) => {
+      pty = true;
+      accept?.();
+    });
+    session.on("window-change", (accept) => accept?.());
+    session.on("signal", (_accept, _reject, { name }) => {
+      if (ENDING_SIGNALS.has(name)) interrupted();
+    });
+    session.on("shell", (accept) => startTerminal(accept));
+    session.on("exec", (accept, reject, { command }) => {
+      if (command !== CONTROL_COMMAND) return startTerminal(accept);
+      if (this.#control !== undefined) return reject?.();
+      const started = start(accept);
+      if (started !== undefined) this.#serveControl(started.stream);
+    });
+  }
+
+  #serveControl(control: Duplex): void {
+    this.#control = control;
+    control.once("close", () => this.end());
+    if (this.#notAllowed !== undefined) {
+      this.#tellControl({
+        t: "refused",
+        code: "too-many-tunnels",
+        message: this.#notAllowed,
+      });
+      return this.end({ message: this.#notAllowed });
+    }
+    const identity = (): Identity => this.#identityNow();
+    const session: IngressSession = {
+      ingress: "embedded",
+      get identity() {
+        return identity();
+      },
+      remoteAddress: this.remoteAddress,
+      control,
+      proof: undefined,
+      forward: (port) => this.#forwards.control(port),
+      end: () => this.end(),
+      onceEnded: (callback) => this.onceEnded(callback),
+    };
+    try {
+      this.#host.handlers.serve(session);
+    } catch (error) {
+      this.#host.log.error("serving a session failed", {
+        ...this.#who(),
+        error,
+      });
+      this.end();
+    }
+  }
+
+  #asPlainSession(): PlainSession {
+    const identity = (): Identity => this.#identityNow();
+    this.#plainSession ??= {
+      get identity() {
+        return identity();
+      },
+      remoteAddress: this.remoteAddress,
+      end: (message) => this.end({ message }),
+      onceEnded: (callback) => this.onceEnded(callback),
+    };
+    return this.#plainSession;
+  }
+
+  async #openChannel(
+    forward: Forward,
+    bindAddress: string,
+    visitor: Visitor,
+  ): Promise<ForwardedConnection> {
+    // A client learns of its forward with our answer, which leaves right after the tunnel has opened.
+    await Promise.resolve();
+    if (forward.closed || this.#ended)
+      throw forwardFailed("The forward is closed.");
+    if (this.channelCount >= this.#host.limits.maxChannels)
+      throw forwardFailed("The client has as many channels as it may have.");
+    const stream = await this.#forwardOut(forward, bindAddress, visitor);
+    return { stream, link: this.#link };
+  }
+
+  #forwardOut(
+    forward: Forward,
+    bindAddress: string,
+    { address, port }: Visitor,
+  ): Promise<Duplex> {
+    return new Promise((resolve, reject) => {
+      let late = false;
+      const timer = setTimeout(() => {
+        late = true;
+        reject(forwardFailed("The client did not open a channel in time."));
+      }, this.#host.limits.channelOpenMs);
+      this.#opening++;
+      const opened = (error: Error | undefined, channel: ServerChannel) => {
+        clearTimeout(timer);
+        this.#opening--;
+        if (error) return reject(openFailure(error));
+        // At once: data may follow in the same packet.
+        const stream = adoptChannel(channel as PrivateChannel, this.#door);
+        if (!late && !forward.closed) return resolve(stream);
+        stream.destroy();
+        reject(forwardFailed("The forward was closed."));
+      };
+      // The client finds its forward by the address and the port as it gave them.
+      const { port: bindPort } = forward;
+      this.#connection.forwardOut(bindAddress, bindPort, address, port, opened);
+    });
+  }
+
+  #markEnded(released: boolean): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#key) this.#host.log.debug("ssh session ended", this.#who());
+    clearTimeout(this.#settleTimer);
+    if (released) this.#forwards.release();
+    else this.#forwards.lose();
+    for (const channel of this.#door.channels())
+      if (channel.type !== "session") channel.destroy();
+    this.#link.wake();
+    const callbacks = this.#onEnded.splice(0);
+    for (const callback of callbacks) callback();
+  }
+
+  #tellControl(message: EdgeMessage): void {
+    if (this.#control?.writable) this.#control.write(encodeMessage(message));
+  }
+
+  #identityNow(): Identity {
+    if (this.#key === undefined)
+      throw new TypeError("A session before the login.");
+    return this.#key.identity;
+  }
+
+  #who(): { identity: string | undefined; from: string | undefined } {
+    return { identity: this.#key?.identity.id, from: this.remoteAddress };
+  }
+}
+
+const forwardFailed = (message: string): EdgeError =>
+  new EdgeError("forward-failed", message);
+
+function openFailure(error: Error & { reason?: unknown }): EdgeError {
+  return error.reason === CONNECT_FAILED
+    ? new EdgeError(
+        "forward-failed",
+        "The client cannot reach the local service.",
+        { cause: error, upstreamDown: true },
+      )
+    : new EdgeError("forward-failed", "The client opened no channel.", {
+        cause: error,
+      });
+}
