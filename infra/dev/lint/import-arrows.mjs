@@ -13,6 +13,7 @@ const levels = {
         "index.ts",
         "expose.ts",
         "open-session.ts",
+        "kept-connection.ts",
         "resolve-upstream.ts",
       ],
       oneRoot: true,
@@ -22,7 +23,7 @@ const levels = {
   ],
   edge: [
     { places: ["main.ts", "cli"], oneRoot: true },
-    { places: ["index.ts", "edge.ts"], oneRoot: true },
+    { places: ["index.ts", "edge.ts", "state.ts"], oneRoot: true },
     { places: ["http", "tcp", "control", "ingress", "metrics", "config"] },
     { places: ["policy", "tls", "access-log", "registry", "routes"] },
     { places: ["errors.ts", "refusal.ts", "util"], oneRoot: true },
