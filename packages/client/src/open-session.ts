@@ -7,6 +7,7 @@ import { formatUpstreamSpec } from "@expose/protocol";
 import { ExposeError } from "./errors.ts";
 import { createUpstream, type Upstream } from "./local/upstream.ts";
 import type { SessionOptions, TunnelOptions } from "./options.ts";
+import { resolveServer } from "./resolve-server.ts";
 import { resolveUpstreamSpec } from "./resolve-upstream.ts";
 import {
   HEALTHY_AFTER_MS,
@@ -17,10 +18,10 @@ import {
 import {
   openControlLink,
   type ControlLink,
-  type LinkConnection,
   type LinkTunnel,
 } from "./ssh/control-link.ts";
 import { createConnector, type Connector } from "./ssh/connector.ts";
+import type { ConnectionFacts } from "./ssh/ssh-connection.ts";
 import type { SessionState, Tunnel, TunnelEvents } from "./tunnel.ts";
 
 /** Events of a session; its tunnels have their own. */
@@ -32,7 +33,7 @@ export interface SessionEvents {
 
 /** Tunnels over one SSH connection. */
 export interface Session extends EventEmitter<SessionEvents>, AsyncDisposable {
-  /** `user@host:port`, as resolved. */
+  /** `host` or `host:port`, as resolved. */
   readonly server: string;
   /** Who the edge says that we are. */
   readonly identity: string;
@@ -41,8 +42,8 @@ export interface Session extends EventEmitter<SessionEvents>, AsyncDisposable {
   readonly ingress: "openssh" | "embedded";
   /** Product and version of the edge: `expose-edge/0.1.0`. */
   readonly edgeVersion: string;
-  /** Fingerprint of the key that the server accepted, and where it came from. */
-  readonly keyUsed: string;
+  /** The key that the server accepted, its own key, and what else there was to log in with. */
+  readonly connectionFacts: ConnectionFacts;
   readonly state: SessionState;
   /** Round trip to the edge in milliseconds, as last measured. */
   readonly latencyMs: number | undefined;
@@ -58,8 +59,9 @@ export interface Session extends EventEmitter<SessionEvents>, AsyncDisposable {
 }
 
 const PING_EVERY_MS = 15_000;
-// One look at a network that may be away: the first SYN and one that the kernel sends again after a second.
-const LOOK_TIMEOUT_MS = 2_500;
+// One look at a network that may be away: the first SYN and one that the kernel sends again after a second. Once the
+// server has answered, it gets the time that it needs.
+const LOOK = { connectMs: 2_500, loginMs: 10_000 };
 // A close says goodbye, but waits for nobody.
 const GOODBYE_MS = 500;
 
@@ -72,7 +74,8 @@ export async function openSession(
   options: SessionOptions = {},
 ): Promise<Session> {
   options.signal?.throwIfAborted();
-  const connector = await createConnector(options);
+  const server = await resolveServer(options);
+  const connector = await createConnector(server, options, options.log);
   const session = new ReconnectingSession(connector, options);
   await session.start();
   return session;
@@ -99,7 +102,7 @@ class ReconnectingSession
     super();
     this.#connector = connector;
     this.#options = options;
-    this.server = connector.server;
+    this.server = connector.target.label;
     this.closed = new Promise((resolve, reject) => {
       this.#settleClosed = (error) => (error ? reject(error) : resolve());
     });
@@ -119,8 +122,8 @@ class ReconnectingSession
   get edgeVersion(): string {
     return this.#welcome().edge;
   }
-  get keyUsed(): string {
-    return this.#connector.keyUsed;
+  get connectionFacts(): ConnectionFacts {
+    return this.#connector.facts!;
   }
 
   async start(): Promise<void> {
@@ -169,9 +172,9 @@ class ReconnectingSession
     await this.close();
   }
 
-  async #connect(timeoutMs?: number): Promise<void> {
+  async #connect(timeouts?: typeof LOOK): Promise<void> {
     const { signal } = this.#stop;
-    const connection = await this.#connector.connect(signal, timeoutMs);
+    const connection = await this.#connector.connect(signal, timeouts);
     const openedAt = performance.now();
     let link: ControlLink;
     try {
@@ -227,7 +230,7 @@ class ReconnectingSession
         tunnel.emit("reconnecting", { attempt, delayMs, error });
       try {
         await sleep(delayMs, undefined, { signal: this.#stop.signal });
-        await this.#connect(LOOK_TIMEOUT_MS);
+        await this.#connect(LOOK);
         break;
       } catch (failure) {
         if (this.#stop.signal.aborted) return;
@@ -319,7 +322,6 @@ class ReconnectingSession
       goodbye.abort();
     }
     this.#link = undefined;
-    this.#connector.dispose();
     this.emit("closed", { error });
     this.#settleClosed(error);
   }
@@ -360,6 +362,7 @@ class SessionTunnel extends EventEmitter<TunnelEvents> implements Tunnel {
     this.#local = createUpstream(spec, {
       ca: options.upstreamCa,
       onHint: (hint) => this.emit("hint", hint),
+      publicUrl: () => this.url,
     });
     this.#local.onStateChange((state, reason) => {
       this.#link?.reportUpstream(this.id, state, reason);

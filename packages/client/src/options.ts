@@ -19,6 +19,14 @@ export interface SessionOptions {
   signal?: AbortSignal | undefined;
   /** Receive `request` events. Default: true. */
   watchRequests?: boolean | undefined;
+  /** Hears what a person should know about the login (a new host key was pinned, a directive is not supported). */
+  log?: SessionLog | undefined;
+}
+
+/** Takes sentences for a person; they are safe for a terminal. */
+export interface SessionLog {
+  info(sentence: string): void;
+  warn(sentence: string): void;
 }
 
 /** Asks a person. Each resolves with undefined when the person gives no answer. */

@@ -26,7 +26,7 @@ beforeEach(() => {
   });
   control = createControl({
     table,
-    urlPattern: "http://*.localhost:7780",
+    urlPattern: () => "http://*.localhost:7780",
     formatTarget: (target) => target.replaceAll("\u001b", "\\x1b"),
     log: { info() {}, debug() {} },
   });

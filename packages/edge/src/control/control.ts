@@ -20,7 +20,7 @@ import { createRequestFeed, type RequestFeed } from "./request-feed.ts";
 export interface ControlOptions {
   readonly table: RouteTable;
   /** URL of a tunnel with `*` in place of its name, for `welcome`. */
-  readonly urlPattern: string;
+  readonly urlPattern: () => string;
   /** Makes a request target fit for other people's eyes: secrets redacted, control bytes escaped, cut. */
   readonly formatTarget: (target: string) => string;
   readonly log: ControlLog;
@@ -154,7 +154,7 @@ export function createControl(options: ControlOptions): Control {
         edge: `expose-edge/${PRODUCT_VERSION}`,
         ingress: session.ingress,
         identity: session.identity.id,
-        url: options.urlPattern,
+        url: options.urlPattern(),
         ...(session.proof && { proof: session.proof }),
       });
     }

@@ -1,0 +1,62 @@
+// Opens connections to one server again and again: what was found out once (target, passphrases) is kept.
+import { homedir } from "node:os";
+import type { SessionOptions } from "../options.ts";
+import { connectSsh } from "./connection.ts";
+import { createKeyring } from "./keyring.ts";
+import { silentLog, type SshLog } from "./log.ts";
+import type { ConnectionFacts, SshConnection } from "./ssh-connection.ts";
+import { resolveTarget, type SshTarget } from "./target.ts";
+
+/** See the file's head. */
+export interface Connector {
+  readonly target: SshTarget;
+  /** Of the newest connection; undefined before the first. */
+  readonly facts: ConnectionFacts | undefined;
+  /**
+   * Connects and logs in. The first time whoever sits at the keyboard may be asked; later nobody is.
+   *
+   * @param timeouts for TCP and for the login, milliseconds; absent: the defaults
+   * @throws ExposeError as connectSsh()
+   */
+  connect(
+    signal: AbortSignal,
+    timeouts?: { connectMs: number; loginMs: number },
+  ): Promise<SshConnection>;
+}
+
+/** @throws ExposeError as resolveTarget() */
+export async function createConnector(
+  server: string,
+  options: SessionOptions,
+  log: SshLog = silentLog,
+): Promise<Connector> {
+  const target = await resolveTarget(server, {
+    identity: options.identity,
+    knownHosts: options.knownHosts,
+    sshConfig: options.sshConfig,
+    home: homedir(),
+    env: process.env,
+  });
+  const keyring = createKeyring();
+  let facts: ConnectionFacts | undefined;
+
+  return {
+    target,
+    get facts() {
+      return facts;
+    },
+    async connect(signal, timeouts) {
+      const connection = await connectSsh(target, {
+        // A question in the middle of the night, after a reconnect, would be answered by nobody.
+        prompt: facts === undefined ? options.prompt : undefined,
+        acceptNewHostKey: options.acceptNewHostKey,
+        signal,
+        log: facts === undefined ? log : silentLog,
+        keyring,
+        times: timeouts,
+      });
+      facts = connection.facts;
+      return connection;
+    },
+  };
+}
