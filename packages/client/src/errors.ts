@@ -26,6 +26,10 @@ export const clientErrorCodes = {
     exit: 6,
     meaning: "What answers on the server's port does not speak SSH.",
   },
+  "handshake-failed": {
+    exit: 6,
+    meaning: "Client and server have no SSH algorithms in common.",
+  },
   "server-not-edge": {
     exit: 7,
     meaning: "The server speaks SSH, and no expose edge answers behind it.",

@@ -1,0 +1,82 @@
+// The one door to what ssh2 keeps to itself. inside-ssh2.test.ts fails when an upgrade of ssh2 moves any of it.
+import type { Channel, Client } from "ssh2";
+
+interface ClientInternals {
+  readonly _callbacks: ((failed: unknown) => void)[];
+  readonly _protocol: {
+    ping(): void;
+    readonly _handlers: Record<
+      string,
+      ((...args: unknown[]) => void) | undefined
+    >;
+  };
+}
+
+interface ChannelInternals {
+  /** `state`: "open", then "eof" after CHANNEL_EOF, "closed" after CHANNEL_CLOSE. */
+  readonly incoming: { readonly state: string };
+  /** `state`: "open", "eof", "closing" once CHANNEL_CLOSE was sent, "closed". */
+  readonly outgoing: { readonly state: string };
+  /** Set while `_chunk` waits for the peer's window. */
+  _waitWindow: boolean;
+  _chunk: Buffer | undefined;
+  _chunkcb: ((error?: Error | null) => void) | undefined;
+}
+
+// ssh2 checks none of this at compile time, hence the detour by unknown: the shapes are held by the test.
+const insideClient = (client: Client): ClientInternals =>
+  client as unknown as ClientInternals;
+const insideChannel = (channel: Channel): ChannelInternals =>
+  channel as unknown as ChannelInternals;
+
+/**
+ * Sends a `keepalive@openssh.com` request, which every server answers with yes or no (RFC 4254 section 4). ssh2 has a
+ * timer for that and no call; the timer kills busy connections.
+ *
+ * @param onReply called when the answer is here, never when the connection is lost
+ */
+export function pingServer(client: Client, onReply: () => void): void {
+  const inside = insideClient(client);
+  // ssh2 matches answers to requests by their order, and passes an Error when the connection has closed.
+  inside._callbacks.push((failed) => {
+    if (!(failed instanceof Error)) onReply();
+  });
+  inside._protocol.ping();
+}
+
+/**
+ * Listens to USERAUTH_FAILURE (RFC 4252 section 5.1). ssh2 keeps its contents from an authHandler that offers keys of
+ * an agent.
+ */
+export function onAuthRefused(
+  client: Client,
+  listener: (methods: readonly string[], partialSuccess: boolean) => void,
+): void {
+  const handlers = insideClient(client)._protocol._handlers;
+  const original = handlers["USERAUTH_FAILURE"];
+  handlers["USERAUTH_FAILURE"] = (protocol, methods, partialSuccess) => {
+    if (Array.isArray(methods)) listener(methods, partialSuccess === true);
+    original?.(protocol, methods, partialSuccess);
+  };
+}
+
+/** Whether the peer has closed the channel for good (CHANNEL_CLOSE), rather than said that it will send no more. */
+export const isClosedByPeer = (channel: Channel): boolean =>
+  insideChannel(channel).incoming.state === "closed";
+
+/** Whether bytes can still be sent. */
+export const canSend = (channel: Channel): boolean =>
+  insideChannel(channel).outgoing.state === "open";
+
+/** Takes back the callback of a write that waits for the peer's window; undefined when none does. */
+export function takeWaitingWrite(
+  channel: Channel,
+): ((error?: Error | null) => void) | undefined {
+  const inside = insideChannel(channel);
+  if (!inside._waitWindow) return undefined;
+  const callback = inside._chunkcb;
+  inside._waitWindow = false;
+  inside._chunk = undefined;
+  inside._chunkcb = undefined;
+  return callback;
+}

@@ -1,0 +1,75 @@
+// Makes ssh2's channels behave as sockets do. Untouched they send an aborted message to its reader as a complete one,
+// never report `close` while paused, swallow the callbacks of writes that come too late, and ignore the error that
+// destroy() is given.
+import { Duplex } from "node:stream";
+import type { ClientChannel } from "ssh2";
+import { canSend, isClosedByPeer, takeWaitingWrite } from "./inside-ssh2.ts";
+
+/**
+ * Patches one channel in place; nothing is copied, and a chunk costs one call more in each direction. Afterwards:
+ *
+ * - `end()` half-closes; what the peer still sends arrives.
+ * - `destroy(error)` closes the channel at once, and `close` follows exactly once, whatever the peer does.
+ * - A peer that closes without having ended its side (or a lost connection) gives `close` without `end`.
+ * - A write after the channel has closed fails.
+ *
+ * Call it in the tick in which ssh2 handed the channel out.
+ *
+ * @param kind a `command` ends and closes as ssh2 has it, because its exit status comes between the two
+ */
+export function tameChannel(
+  channel: ClientChannel,
+  kind: "connection" | "command",
+): void {
+  const { push, _write: write } = channel;
+  let ended = false;
+  let closed = false;
+
+  // ssh2 overrides destroy() with end() and close().
+  channel.destroy = Duplex.prototype.destroy as typeof channel.destroy;
+  channel._destroy = (error, done) => {
+    takeWaitingWrite(channel)?.(error ?? closedError());
+    channel.close();
+    done(error);
+    // A command that is through: its exit status and the peer's own close are still to come.
+    if (kind === "command" && channel.readableEnded && channel.writableEnded)
+      return;
+    process.nextTick(() => {
+      if (!closed) channel.emit("close");
+    });
+  };
+  channel.once("close", () => {
+    closed = true;
+    // ssh2 reports `close` again when the peer's CHANNEL_CLOSE arrives.
+    channel.emit = (event: string | symbol, ...args: unknown[]): boolean =>
+      event !== "close" && Duplex.prototype.emit.call(channel, event, ...args);
+    channel.destroy();
+    if (kind === "command") channel.stderr.destroy();
+  });
+
+  channel._write = (chunk, encoding, done) => {
+    if (canSend(channel)) write.call(channel, chunk, encoding, done);
+    else done(closedError());
+  };
+
+  channel.push = (chunk) => {
+    if (channel.destroyed) return false;
+    if (chunk !== null) return push.call(channel, chunk);
+    if (ended) return false;
+    ended = true;
+    if (kind === "connection" && isClosedByPeer(channel)) {
+      // Closed without an end: an abort. As an end it would make half a message look whole.
+      channel.destroy();
+      return false;
+    }
+    push.call(channel, null);
+    // As node:net does: without it the end of a stream that nobody reads is never noticed. Later, so that whoever is
+    // just being handed the channel can listen first.
+    if (kind === "connection" && channel.readableFlowing !== true)
+      setImmediate(() => channel.read(0));
+    return false;
+  };
+}
+
+const closedError = (): Error =>
+  Object.assign(new Error("The channel is closed."), { code: "EPIPE" });

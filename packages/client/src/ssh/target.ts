@@ -1,0 +1,317 @@
+// Where a login goes: what was typed, completed from ssh_config and the defaults that ssh has.
+import { userInfo } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
+import { ExposeError } from "../errors.ts";
+import type { SessionOptions } from "../options.ts";
+import { expandPath, expandTokens } from "./expand-path.ts";
+import {
+  formatHostPort,
+  parseServerAddress,
+  type ServerAddress,
+} from "./server-address.ts";
+import {
+  readUserConfig,
+  type UserConfig,
+  type UserConfigFile,
+} from "./user-config.ts";
+
+/** A server that can be logged in to, complete and frozen. */
+export interface SshTarget {
+  /** As it was typed. */
+  readonly server: string;
+  /** What is dialled: a host name or an address without brackets, in lower case. */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** `host` or `host:port`, for messages. */
+  readonly label: string;
+  /** 4 or 6 where ssh_config holds the connection to one family, else 0. */
+  readonly family: 0 | 4 | 6;
+  /** Under which name and port known_hosts is asked; a HostKeyAlias stands with port 22. */
+  readonly hostKeyName: { readonly host: string; readonly port: number };
+  /** known_hosts files in the order of reading; new keys are written to the first. */
+  readonly knownHostsFiles: readonly string[];
+  /** `ask` a person about unknown keys, `accept` them, or `refuse` them. A changed key is refused always. */
+  readonly unknownHostKey: "ask" | "accept" | "refuse";
+  /** Private key files in the order in which they are offered. */
+  readonly identityFiles: readonly string[];
+  /** Who chose the files: the caller (nothing else is offered), ssh_config, or nobody (ssh's own defaults). */
+  readonly identitySource: "explicit" | "config" | "default";
+  /** Offer no key of the agent that is not in `identityFiles` too. */
+  readonly identitiesOnly: boolean;
+  /** Socket of the agent; undefined when there is none or none is wanted. */
+  readonly agentSocket: string | undefined;
+  /** The server that the connection is forwarded by (ProxyJump); it may have one of its own. */
+  readonly jump: SshTarget | undefined;
+  /** One sentence for each thing in ssh_config that matters and is not supported, those of `jump` included. */
+  readonly unsupported: readonly string[];
+  /** The caller's home, to show paths shorter. */
+  readonly home: string;
+}
+
+/** The outside world of {@link resolveTarget}. */
+export interface TargetEnvironment {
+  home: string;
+  env: NodeJS.ProcessEnv;
+  /** System-wide ssh_config. Default: /etc/ssh/ssh_config. */
+  systemConfig?: string;
+}
+
+type TargetOptions = Pick<
+  SessionOptions,
+  "identity" | "knownHosts" | "sshConfig"
+> &
+  TargetEnvironment;
+
+/**
+ * Completes a server address as ssh would: what was typed comes first, then ssh_config, then the defaults. Reads files,
+ * dials and asks nobody.
+ *
+ * @param server `user@host[:port]`, `ssh://user@host:port` or a Host of ssh_config
+ * @throws ExposeError `usage-invalid` for an address that is none, `config-unreadable` or `config-invalid` for a
+ * mistake in ssh_config
+ */
+export async function resolveTarget(
+  server: string,
+  options: TargetOptions,
+): Promise<SshTarget> {
+  const address = parseServerAddress(server);
+  return resolveHop(server, address, options, undefined, []);
+}
+
+// A chain longer than this is a circle, or nobody's intention.
+const MAX_JUMPS = 8;
+const DEFAULT_IDENTITIES = ["id_ed25519", "id_ecdsa", "id_rsa"];
+
+/** @param via hosts to jump by, first one first; undefined: what ssh_config says */
+async function resolveHop(
+  server: string,
+  address: ServerAddress,
+  options: TargetOptions,
+  via: readonly string[] | undefined,
+  path: readonly string[],
+): Promise<SshTarget> {
+  if (path.length > MAX_JUMPS)
+    throw new ExposeError(
+      "config-invalid",
+      `ProxyJump goes round in circles: ${[...path.toReversed(), server].join(" → ")}. Take the jump host out of the Host pattern that gives it a ProxyJump, as in "Host * !bastion".`,
+    );
+  const { home, env } = options;
+  const localUser = localUserName(env);
+  const config = await readUserConfig(configFiles(options), {
+    host: address.host,
+    user: address.user,
+    localUser,
+    home,
+    env,
+  });
+  const where = (name: string): string => `${name} of "${address.host}"`;
+  const name = config.get("hostname");
+  const host = (
+    name === undefined
+      ? address.host
+      : expandTokens(name, {
+          tokens: { h: address.host, n: address.host },
+          where: where("HostName"),
+        })
+  ).toLowerCase();
+  const port = address.port ?? configPort(config, where("Port")) ?? 22;
+  const user = address.user ?? config.get("user") ?? localUser;
+  const tokens = {
+    ...{ h: host, n: address.host, p: String(port), r: user },
+    ...{ u: localUser, d: home, i: String(process.getuid?.() ?? "") },
+    k: config.get("hostkeyalias") ?? host,
+  };
+  const expand = (directive: string, value: string): string =>
+    expandPath(value, { home, env, tokens, where: where(directive) });
+
+  const jumps = via ?? jumpHosts(config, tokens, where("ProxyJump"));
+  const jump = await resolveJump(jumps, options, [...path, server]);
+  const alias = config.get("hostkeyalias")?.toLowerCase();
+  return Object.freeze({
+    server,
+    host,
+    port,
+    user,
+    label: formatHostPort(host, port),
+    family: FAMILIES[config.get("addressfamily")?.toLowerCase() ?? ""] ?? 0,
+    hostKeyName: alias ? { host: alias, port: 22 } : { host, port },
+    knownHostsFiles: knownHostsFiles(config, options, expand),
+    unknownHostKey: hostKeyPolicy(config),
+    ...identities(config, options, expand),
+    agentSocket: agentSocket(config, env, expand),
+    jump,
+    unsupported: [
+      ...new Set([...config.unsupported, ...(jump?.unsupported ?? [])]),
+    ],
+    home,
+  });
+}
+
+const FAMILIES: Readonly<Record<string, 4 | 6>> = { inet: 4, inet6: 6 };
+
+function configFiles(options: TargetOptions): UserConfigFile[] {
+  const includeFolder = join(options.home, ".ssh");
+  if (options.sshConfig === "none") return [];
+  // As with `ssh -F`: a file named by hand stands alone.
+  if (options.sshConfig !== undefined)
+    return [
+      { path: resolve(options.sshConfig), includeFolder, required: true },
+    ];
+  return [
+    { path: join(includeFolder, "config"), includeFolder, required: false },
+    {
+      path: options.systemConfig ?? "/etc/ssh/ssh_config",
+      includeFolder: "/etc/ssh",
+      required: false,
+    },
+  ];
+}
+
+function configPort(config: UserConfig, where: string): number | undefined {
+  const text = config.get("port");
+  if (text === undefined) return undefined;
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port < 1 || port > 65_535)
+    throw new ExposeError(
+      "config-invalid",
+      `${where}: "${text}" is no port; a port is a number from 1 to 65535.`,
+    );
+  return port;
+}
+
+function jumpHosts(
+  config: UserConfig,
+  tokens: Readonly<Record<string, string>>,
+  where: string,
+): readonly string[] {
+  const text = config.get("proxyjump");
+  if (text === undefined || text.toLowerCase() === "none") return [];
+  return expandTokens(text, { tokens, where })
+    .split(",")
+    .map((hop) => hop.trim());
+}
+
+// In "a,b" the connection to b goes by a, whatever ssh_config says about b, and a's own ProxyJump counts. A key that
+// was chosen for the target is not shown to the hosts on the way.
+async function resolveJump(
+  hosts: readonly string[],
+  options: TargetOptions,
+  path: readonly string[],
+): Promise<SshTarget | undefined> {
+  const last = hosts.at(-1);
+  if (last === undefined) return undefined;
+  const earlier = hosts.length > 1 ? hosts.slice(0, -1) : undefined;
+  return resolveHop(
+    last,
+    parseServerAddress(last),
+    { ...options, identity: undefined },
+    earlier,
+    path,
+  );
+}
+
+function knownHostsFiles(
+  config: UserConfig,
+  { knownHosts, home, env }: TargetOptions,
+  expand: (directive: string, value: string) => string,
+): readonly string[] {
+  if (knownHosts) return knownHosts.map((path) => resolve(path));
+  const configHome = env["XDG_CONFIG_HOME"];
+  const own = join(
+    configHome && isAbsolute(configHome) ? configHome : join(home, ".config"),
+    "expose",
+    "known_hosts",
+  );
+  const listed = (directive: string, defaults: readonly string[]): string[] =>
+    (config.words(directive.toLowerCase()) ?? defaults)
+      .filter((path) => path.toLowerCase() !== "none")
+      .map((path) => resolve(home, expand(directive, path)));
+  return [
+    own,
+    ...listed("UserKnownHostsFile", [
+      "~/.ssh/known_hosts",
+      "~/.ssh/known_hosts2",
+    ]),
+    ...listed("GlobalKnownHostsFile", [
+      "/etc/ssh/ssh_known_hosts",
+      "/etc/ssh/ssh_known_hosts2",
+    ]),
+  ];
+}
+
+function hostKeyPolicy(config: UserConfig): SshTarget["unknownHostKey"] {
+  switch (config.get("stricthostkeychecking")?.toLowerCase()) {
+    case "yes":
+    case "true":
+      return "refuse";
+    // `no` would also let changed keys in; here it does not.
+    case "no":
+    case "false":
+    case "off":
+    case "accept-new":
+      return "accept";
+    default:
+      return "ask";
+  }
+}
+
+function identities(
+  config: UserConfig,
+  { identity, home }: TargetOptions,
+  expand: (directive: string, value: string) => string,
+): Pick<SshTarget, "identityFiles" | "identitySource" | "identitiesOnly"> {
+  if (identity !== undefined) {
+    const paths = typeof identity === "string" ? [identity] : identity;
+    return {
+      identityFiles: paths.map((path) =>
+        resolve(path.startsWith("~/") ? join(home, path.slice(2)) : path),
+      ),
+      identitySource: "explicit",
+      identitiesOnly: true,
+    };
+  }
+  const identitiesOnly = config.get("identitiesonly")?.toLowerCase() === "yes";
+  const configured = config.all("identityfile");
+  if (configured.length === 0)
+    return {
+      identityFiles: DEFAULT_IDENTITIES.map((name) => join(home, ".ssh", name)),
+      identitySource: "default",
+      identitiesOnly,
+    };
+  return {
+    identityFiles: configured
+      .filter((path) => path.toLowerCase() !== "none")
+      .map((path) => resolve(expand("IdentityFile", path))),
+    identitySource: "config",
+    identitiesOnly,
+  };
+}
+
+function agentSocket(
+  config: UserConfig,
+  env: NodeJS.ProcessEnv,
+  expand: (directive: string, value: string) => string,
+): string | undefined {
+  const configured = config.get("identityagent");
+  if (configured?.toLowerCase() === "none") return undefined;
+  const variable =
+    configured === undefined || configured === "SSH_AUTH_SOCK"
+      ? "SSH_AUTH_SOCK"
+      : /^\$([A-Za-z_]\w*)$/.exec(configured)?.[1];
+  if (variable === undefined) return expand("IdentityAgent", configured!);
+  const socket = env[variable];
+  if (socket) return socket;
+  return process.platform === "win32"
+    ? "\\\\.\\pipe\\openssh-ssh-agent"
+    : undefined;
+}
+
+function localUserName(env: NodeJS.ProcessEnv): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container's user id without a line in passwd.
+    return env["USER"] ?? env["LOGNAME"] ?? "root";
+  }
+}

@@ -1,0 +1,50 @@
+// What an SSH connection runs over: a TCP socket, or a channel of the jump host before it.
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { LinkPressure } from "@expose/protocol";
+import type { Vitals } from "./liveness.ts";
+import { watchPressure } from "./link-pressure.ts";
+
+/** See the file's head. */
+export interface Transport {
+  readonly stream: Duplex;
+  readonly vitals: Vitals;
+  readonly link: LinkPressure;
+}
+
+/** A connection of our own to the server. */
+export function socketTransport(socket: Socket): Transport {
+  return {
+    stream: socket,
+    vitals: {
+      bytesReceived: () => socket.bytesRead,
+      // bytesWritten counts what waits in this process too.
+      bytesSent: () => socket.bytesWritten - socket.writableLength,
+      hasQueue: () => socket.writableLength > 0,
+    },
+    link: watchPressure(socket, undefined),
+  };
+}
+
+/**
+ * A connection through a jump host.
+ *
+ * @param below what carries the jump host's connection: its queue is ours as well
+ */
+export function channelTransport(channel: Duplex, below: Transport): Transport {
+  let received = 0;
+  // Begins to flow only when ssh2 resumes it.
+  channel.pause();
+  channel.on("data", (chunk: Buffer) => {
+    received += chunk.length;
+  });
+  return {
+    stream: channel,
+    vitals: {
+      bytesReceived: () => received,
+      bytesSent: () => below.vitals.bytesSent(),
+      hasQueue: () => below.vitals.hasQueue(),
+    },
+    link: watchPressure(channel, below.link),
+  };
+}
