@@ -13,7 +13,7 @@ import {
   useSsh2Client,
   type EmbeddedUnderTest,
   type TestForward,
-} from "../../../../../test/harness/embedded-ingress.ts";
+} from "./test-support.ts";
 import { useSshKey } from "../../../../../test/harness/openssh-client.ts";
 import type { EmbeddedLimits } from "./options.ts";
 

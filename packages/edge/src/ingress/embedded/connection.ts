@@ -48,6 +48,10 @@ const CONTROL_COMMAND = "expose-control";
 
 const USAGE = "Nothing to serve. Ask for a tunnel: ssh -R 80:localhost:8080 …";
 
+// Whoever logs in could fill the operator's disk with lines, and a client means well that stops some time.
+const MAX_LOGGED_REFUSALS = 10;
+const MAX_REFUSALS = 1_000;
+
 /** What ends a plain session, of the names in RFC 4254 section 6.10. */
 const ENDING_SIGNALS = new Set(["INT", "TERM", "HUP", "QUIT", "KILL"]);
 
@@ -68,6 +72,7 @@ export class EmbeddedConnection {
   #upkeep: Upkeep | undefined;
   #notAllowed: string | undefined;
   #lastRefusal: string | undefined;
+  #refusals = 0;
   #control: Duplex | undefined;
   #plainSession: PlainSession | undefined;
   #sessions = 0;
@@ -100,11 +105,7 @@ export class EmbeddedConnection {
         tunnel.observe((record) => this.#terminal.request(record));
         this.#terminal.say(tunnel.url);
       },
-      refused: (reason) => {
-        this.#lastRefusal = reason;
-        this.#terminal.complain(reason);
-        host.log.info("forward refused", { ...this.#who(), reason });
-      },
+      refused: (reason) => this.#refused(reason),
       failed: (error) =>
         host.log.error("opening a tunnel failed", { ...this.#who(), error }),
     });
@@ -283,12 +284,20 @@ export class EmbeddedConnection {
         : undefined;
     // A socket path instead of an address is none of our business.
     if (name !== "tcpip-forward") return undefined;
-    if (this.#notAllowed !== undefined) {
-      this.#lastRefusal = this.#notAllowed;
-      this.#terminal.complain(this.#notAllowed);
-      return undefined;
-    }
-    return this.#forwards.open(info.bindAddr, info.bindPort);
+    if (this.#notAllowed === undefined)
+      return this.#forwards.open(info.bindAddr, info.bindPort);
+    this.#refused(this.#notAllowed);
+    return undefined;
+  }
+
+  #refused(reason: string): void {
+    this.#lastRefusal = reason;
+    this.#terminal.complain(reason);
+    this.#refusals++;
+    if (this.#refusals <= MAX_LOGGED_REFUSALS)
+      this.#host.log.info("forward refused", { ...this.#who(), reason });
+    if (this.#refusals === MAX_REFUSALS)
+      this.end({ message: "Too many refused requests." });
   }
 
   #serveSession(session: Session): void {

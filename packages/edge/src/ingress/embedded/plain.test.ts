@@ -1,11 +1,8 @@
 // Plain OpenSSH clients: no client of ours installed, a tunnel all the same.
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
+import { connect, createServer, type AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
-import {
-  useEmbeddedIngress,
-  type EmbeddedUnderTest,
-} from "../../../../../test/harness/embedded-ingress.ts";
+import { useEmbeddedIngress, type EmbeddedUnderTest } from "./test-support.ts";
 import {
   startSsh,
   useSshKey,
@@ -82,6 +79,7 @@ describe("ssh -R", () => {
       command: ["uname", "-a"],
     });
     await ssh.waitFor(/random\.test/);
+    expect(ssh.stdout).toBe("http://random.test\n");
   });
 
   it("says which service is down when the local port is closed", async () => {
@@ -115,7 +113,8 @@ describe("the session of a plain client", () => {
 
   it("ends lines with CR LF in a pseudo-terminal", async () => {
     const { ssh } = await start(["-tt", "-R", "80:localhost:9"]);
-    await ssh.waitFor(/http:\/\/random\.test\r\n/);
+    await ssh.waitFor(/random\.test\s/);
+    expect(ssh.stdout).toBe("http://random.test\r\n");
   });
 
   it("prints at most 100 requests a second, and how many it left out", async () => {
@@ -304,30 +303,32 @@ describe("the end of a plain client", () => {
 
 describe("what a plain client is not given", () => {
   it.each([
-    [
-      "a way into the edge's network (-L)",
-      ["-N", "-L", "LOCAL:127.0.0.1:EDGE"],
-    ],
-    ["a SOCKS proxy (-D)", ["-N", "-D", "LOCAL"]],
+    ["a way into the edge's network (-L)", ["-L", "LOCAL:127.0.0.1:INSIDE"]],
+    ["a SOCKS proxy (-D)", ["-D", "LOCAL"]],
   ])("%s", async (_, args) => {
-    const [localPort, target] = [await freePort(), await useEchoServer()];
+    let reached = 0;
+    const inside = createServer(() => reached++).listen(0, "127.0.0.1");
+    await once(inside, "listening");
+    onTestFinished(() => void inside.close());
+    const { port } = inside.address() as AddressInfo;
+    const local = await freePort();
     const { ssh } = await start([
-      "-v",
+      ...["-v", "-N"],
       ...args.map((arg) =>
-        arg.replace("LOCAL", String(localPort)).replace("EDGE", String(target)),
+        arg.replace("LOCAL", String(local)).replace("INSIDE", String(port)),
       ),
     ]);
     await ssh.waitFor(/Local forwarding listening/);
-    const { connect } = await import("node:net");
-    const socket = connect(localPort, "127.0.0.1");
+    const socket = connect(local, "127.0.0.1");
+    socket.on("error", () => {});
     onTestFinished(() => void socket.destroy());
     // SOCKS5: no authentication, connect to 127.0.0.1.
-    if (args.includes("-D")) {
-      socket.write(Buffer.from([5, 1, 0]));
-      const port = [target >> 8, target & 0xff];
-      socket.write(Buffer.from([5, 1, 0, 1, 127, 0, 0, 1, ...port]));
-    }
+    if (args.includes("-D"))
+      socket.write(
+        Buffer.from([5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, port >> 8, port & 255]),
+      );
     await ssh.waitFor(/open failed: administratively prohibited/);
+    expect(reached).toBe(0);
   });
 
   it("sftp", async () => {
@@ -338,7 +339,7 @@ describe("what a plain client is not given", () => {
 
   it("a forward of a Unix socket", async () => {
     const { edge, ssh } = await start(["-R", "/tmp/expose.sock:localhost:9"]);
-    await ssh.waitFor(/remote port forwarding failed|forwarding failed/i);
+    await ssh.waitFor(/forwarding failed/i);
     expect(edge.plain).toHaveLength(0);
   });
 });

@@ -6,23 +6,17 @@ import ssh2, {
   type ConnectConfig,
 } from "ssh2";
 import { onTestFinished } from "vitest";
-import { createEmbeddedIngress } from "../../packages/edge/src/ingress/embedded/embedded-ingress.ts";
-import { generateHostKey } from "../../packages/edge/src/ingress/embedded/host-key.ts";
-import type { EmbeddedLimits } from "../../packages/edge/src/ingress/embedded/options.ts";
-import type { EmbeddedIngress } from "../../packages/edge/src/ingress/embedded/embedded-ingress.ts";
-import type { RequestObserver } from "../../packages/edge/src/access-log/record.ts";
-import type {
-  Forward,
-  ForwardedConnection,
-} from "../../packages/edge/src/ingress/forward.ts";
-import type {
-  PlainSession,
-  SessionHandlers,
-} from "../../packages/edge/src/ingress/handlers.ts";
-import type { IngressSession } from "../../packages/edge/src/ingress/ingress.ts";
-import type { Identity } from "../../packages/edge/src/registry/identity.ts";
-import { createLog } from "../../packages/edge/src/util/log.ts";
-import type { SshKey } from "./openssh-client.ts";
+import { createEmbeddedIngress } from "./embedded-ingress.ts";
+import { generateHostKey } from "./host-key.ts";
+import type { EmbeddedLimits } from "./options.ts";
+import type { EmbeddedIngress } from "./embedded-ingress.ts";
+import type { RequestObserver } from "../../access-log/record.ts";
+import type { Forward, ForwardedConnection } from "../forward.ts";
+import type { PlainSession, SessionHandlers } from "../handlers.ts";
+import type { IngressSession } from "../ingress.ts";
+import type { Identity } from "../../registry/identity.ts";
+import { createLog } from "../../util/log.ts";
+import type { SshKey } from "../../../../../test/harness/openssh-client.ts";
 
 /** A tunnel that a plain client asked for. */
 export interface OpenedPlain {
@@ -143,14 +137,21 @@ export async function useEmbeddedIngress(
   };
 }
 
-/** Logs in with ssh2's client. The end of the test closes it. @throws Error when the login fails */
+/**
+ * Logs in with ssh2's client. The end of the test closes it.
+ *
+ * @param prepare gets the client before it connects
+ * @throws Error when the login fails
+ */
 export async function useSsh2Client(
   port: number,
   key: SshKey,
   config: ConnectConfig = {},
+  prepare?: (client: Client) => void,
 ): Promise<Client> {
   const client = new ssh2.Client();
   onTestFinished(() => void client.destroy());
+  prepare?.(client);
   await new Promise<void>((resolve, reject) => {
     client.on("error", reject);
     client.once("ready", resolve);
