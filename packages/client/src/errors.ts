@@ -95,6 +95,10 @@ export const clientErrorCodes = {
     exit: 19,
     meaning: "The remote command could not be started.",
   },
+  "listen-failed": {
+    exit: 20,
+    meaning: "A local port of `expose local` cannot be listened on.",
+  },
   "check-failed": { exit: 1, meaning: "A check of `expose doctor` failed." },
   aborted: { exit: 130, meaning: "The caller ended it." },
   "internal-error": { exit: 70, meaning: "A bug in expose; please report it." },

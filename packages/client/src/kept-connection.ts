@@ -20,9 +20,12 @@ export interface Keepable {
 export interface KeepOptions<C> {
   /**
    * Connects and opens what is wanted over the connection.
-   * @param timeoutMs how long one look at the network may take; absent: as long as it likes
+   * @param timeouts limits for one look at a network that may be away; absent the first time
    */
-  connect(signal: AbortSignal, timeoutMs: number | undefined): Promise<C>;
+  connect(
+    signal: AbortSignal,
+    timeouts: typeof LOOK_TIMEOUTS | undefined,
+  ): Promise<C>;
   onReconnecting(info: TunnelEvents["reconnecting"][0]): void;
   onReconnected(info: { downMs: number }): void;
   /** Last call. `error` is absent after close(). */
@@ -40,8 +43,9 @@ export interface KeptConnection<C> {
   close(): Promise<void>;
 }
 
-// One look at a network that may be away: the first SYN and one that the kernel sends again after a second.
-const LOOK_TIMEOUT_MS = 2_500;
+// One look at a network that may be away: the first SYN and one that the kernel sends again after a second. Once a
+// server has answered it gets the time that it needs.
+const LOOK_TIMEOUTS = { connectMs: 2_500, loginMs: 20_000 };
 
 /**
  * Connects, and from then on reconnects by itself. The first attempt is not repeated: what is wrong is said at once.
@@ -57,8 +61,8 @@ export async function keepConnection<C extends Keepable>(
   let attempt = 0;
   let ending: Promise<void> | undefined;
 
-  async function connect(timeoutMs?: number): Promise<void> {
-    const opened = await options.connect(stop.signal, timeoutMs);
+  async function connect(timeouts?: typeof LOOK_TIMEOUTS): Promise<void> {
+    const opened = await options.connect(stop.signal, timeouts);
     if (stop.signal.aborted) {
       await opened.close();
       throw new ExposeError("aborted", "The connection was closed meanwhile.");
@@ -85,7 +89,7 @@ export async function keepConnection<C extends Keepable>(
       options.onReconnecting({ attempt, delayMs, error });
       try {
         await sleep(delayMs, undefined, { signal: stop.signal });
-        await connect(LOOK_TIMEOUT_MS);
+        await connect(LOOK_TIMEOUTS);
         break;
       } catch (failure) {
         if (stop.signal.aborted) return;
