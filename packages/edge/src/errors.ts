@@ -42,6 +42,15 @@ export const edgeErrorCodes = {
     exit: 8,
     meaning: "The state directory cannot be created or written.",
   },
+  "log-unwritable": {
+    exit: 8,
+    meaning: "The file of the access log cannot be opened.",
+  },
+  "domain-unresolved": {
+    exit: 11,
+    meaning:
+      "The configuration is right, and the DNS does not lead visitors to it.",
+  },
   "host-key-invalid": {
     exit: 9,
     meaning: "The SSH host key cannot be read or is not private to the edge.",

@@ -12,7 +12,7 @@ describe("a configuration without mistakes", () => {
     expect(config).toMatchObject({
       domain: ["localhost"],
       listen: [{ host: "127.0.0.1", port: 7780 }],
-      users: "/var/lib/expose-edge/users",
+      users: "/var/lib/expose/users",
       ingress: { embedded: { enabled: true }, openssh: { enabled: false } },
       limits: { headerBytes: 32 * 1024 },
       timeouts: { lease: 60_000, shutdown: 30_000 },

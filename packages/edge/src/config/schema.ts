@@ -16,6 +16,7 @@ import { ALWAYS_RESERVED } from "./reserved-names.ts";
 import {
   formatListen,
   isLoopback,
+  parseAccount,
   parseDomain,
   parseHeaderName,
   parseListen,
@@ -88,7 +89,7 @@ const keys = v.strictObject({
         `${STATE_DIR} means this folder, which cannot be in itself`,
       ),
     ),
-    "/var/lib/expose-edge",
+    "/var/lib/expose",
   ),
   "reserved-names": v.optional(
     list(
@@ -132,13 +133,20 @@ const keys = v.strictObject({
           path(
             "Folder for the control sockets, one for each identity, which sshd's forced command connects to.",
           ),
-          `${STATE_DIR}/control`,
+          `${STATE_DIR}/openssh`,
         ),
         "keys-file": v.optional(
           path(
             "File that the edge writes for sshd's AuthorizedKeysCommand to read.",
           ),
-          `${STATE_DIR}/authorized_keys`,
+          `${STATE_DIR}/openssh/keys`,
+        ),
+        account: v.optional(
+          text(
+            "NAME",
+            "System account that tunnels log in to. With it, connections lead only to ports that this account listens on. Default: not checked.",
+            parseAccount,
+          ),
         ),
         "direct-ports": v.optional(
           list(

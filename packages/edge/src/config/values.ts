@@ -184,6 +184,16 @@ export function parseName(text: string): string {
   return text;
 }
 
+/** Reads the name of a system account. */
+export function parseAccount(text: string): string {
+  // useradd(8), CAVEATS.
+  if (!/^[a-z_][a-z0-9_-]{0,31}$/.test(text))
+    throw new ValueProblem(
+      `expected the name of a system account, got ${quote(text)}`,
+    );
+  return text;
+}
+
 /** Reads the name of a header or a query parameter. @returns it in lower case */
 export function parseHeaderName(text: string): string {
   // RFC 9110 section 5.6.2, token.
