@@ -10,6 +10,11 @@ export {
   clientErrorCodes,
   type ClientErrorCode,
 } from "./errors.ts";
+export {
+  startDebugServer,
+  type DebugRequest,
+  type DebugServer,
+} from "./local/debug-server.ts";
 export type { Prompt, SessionOptions, TunnelOptions } from "./options.ts";
 export type {
   Hint,
