@@ -25,7 +25,8 @@ export async function runDemo({ target, lan, lanAddress, lanDomain }) {
     : undefined;
   const interrupted = waitForInterrupt();
   const folder = mkdtempSync(join(tmpdir(), "expose-demo-"));
-  const cleanUps = [() => rmSync(folder, { recursive: true, force: true })];
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const cleanUps = [];
   try {
     const identity = makeIdentity(folder);
     const { edge, port } = await startEdge(folder, network);
@@ -49,7 +50,7 @@ export async function runDemo({ target, lan, lanAddress, lanDomain }) {
     console.log(greeting({ tunnel, target, port, usualPort: PORT, network }));
     await Promise.race([interrupted, tunnel.closed]);
   } finally {
-    await closeAll(cleanUps.reverse());
+    for (const cleanUp of cleanUps.reverse()) await cleanUp();
   }
 }
 
@@ -99,8 +100,4 @@ function waitForInterrupt() {
         setTimeout(() => process.exit(), GRACE_MS).unref();
       });
   });
-}
-
-async function closeAll(cleanUps) {
-  for (const cleanUp of cleanUps) await cleanUp();
 }
