@@ -57,6 +57,8 @@ export interface CommandSpec {
   examples: readonly string[];
   /** Everything behind the first argument belongs to somebody else's command line. */
   passThrough?: boolean;
+  /** The first Ctrl-C is passed on, and what follows may take longer than a second. */
+  endsInItsOwnTime?: boolean;
   load(): Promise<{ run: CommandRun }>;
 }
 
@@ -166,6 +168,7 @@ export const commandTable: readonly CommandSpec[] = [
     options: [...connectionOptions],
     examples: ["expose exec --server root@vps.example.com -- uname -a"],
     passThrough: true,
+    endsInItsOwnTime: true,
     load: () => import("./commands/exec.ts"),
   },
 ];

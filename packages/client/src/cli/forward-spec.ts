@@ -1,15 +1,6 @@
 // Reads `[bind:]port:host:port`, as `ssh -L` writes it.
 import { ExposeError } from "../errors.ts";
-
-/** Where to listen, and where the server is to connect to. */
-export interface LocalForwardSpec {
-  /** Address to listen on; undefined: localhost, over IPv6 and IPv4. */
-  bind: string | undefined;
-  /** 0 lets the system choose. */
-  port: number;
-  host: string;
-  hostPort: number;
-}
+import type { LocalForwardSpec } from "../open-local.ts";
 
 /**
  * IPv6 addresses stand in brackets. A bind address of `*` or nothing (`:7777:…`) means every address of this machine.

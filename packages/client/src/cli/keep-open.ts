@@ -1,4 +1,5 @@
 // Keeps tunnels open and tells of them until somebody ends it: what `http`, `start` and `local` have in common.
+import type { SessionLog } from "../options.ts";
 import type { Tunnel } from "../tunnel.ts";
 import type { CommandContext, Flags } from "./command.ts";
 import { createOutput } from "./output/create-output.ts";
@@ -46,6 +47,12 @@ export async function keepOpen(
   }
   return 0;
 }
+
+/** Passes on what a login has to say. */
+export const noticeLog = (notice: (text: string) => void): SessionLog => ({
+  info: notice,
+  warn: (sentence) => notice(`Warning: ${sentence}`),
+});
 
 async function untilClosed(
   opened: OpenedTunnels,

@@ -8,10 +8,8 @@ const LINGER_MS = 500;
 
 const io = processIo();
 const signals = watchSignals(process, (status) => process.exit(status));
-void runCli(process.argv.slice(2), io, { signal: signals.signal }).then(
-  (status) => {
-    process.exitCode = status;
-    // Not process.exit(): what was written to a pipe may not have left yet.
-    setTimeout(() => process.exit(), LINGER_MS).unref();
-  },
-);
+void runCli(process.argv.slice(2), io, signals).then((status) => {
+  process.exitCode = status;
+  // Not process.exit(): what was written to a pipe may not have left yet.
+  setTimeout(() => process.exit(), LINGER_MS).unref();
+});

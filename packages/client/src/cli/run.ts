@@ -1,10 +1,10 @@
 // One run of the CLI: understand the command line, load the command, run it, report what went wrong.
 import { clientErrorCodes, ExposeError } from "../errors.ts";
-import type { CommandContext } from "./command.ts";
 import type { CliIo } from "./io.ts";
 import { reportError } from "./output/error.ts";
 import { parseCommandLine } from "./program.ts";
 import { routeArgv } from "./route-argv.ts";
+import type { Signals } from "./signals.ts";
 
 /**
  * Never throws and never exits the process.
@@ -15,7 +15,7 @@ import { routeArgv } from "./route-argv.ts";
 export async function runCli(
   argv: readonly string[],
   io: CliIo,
-  context: Pick<CommandContext, "signal">,
+  signals: Pick<Signals, "signal" | "allowTime">,
 ): Promise<number> {
   try {
     // Nothing asked for: nothing on stdout, and no success that a script could take for an open tunnel.
@@ -29,10 +29,12 @@ export async function runCli(
     const { command, args, flags } = invocation;
     const { run } = await command.load();
     const { createPrompt } = await import("./prompt.ts");
-    return await run({ io, prompt: createPrompt(io), ...context }, args, flags);
+    if (command.endsInItsOwnTime) signals.allowTime();
+    const context = { io, signal: signals.signal, prompt: createPrompt(io) };
+    return await run(context, args, flags);
   } catch (error) {
     // Ctrl-C before there was anything to close: the person knows.
-    if (context.signal.aborted && isAborted(error)) return error.exitStatus;
+    if (signals.signal.aborted && isAborted(error)) return error.exitStatus;
     return reportError(error, wantsJson(argv), io);
   }
 }

@@ -44,6 +44,17 @@ test("a graceful end has one second", () => {
   expect(exits).toEqual([130]);
 });
 
+test("a command that waits for another one's end may take its time", () => {
+  const { source, exits, signals } = watch();
+  signals.allowTime();
+  source.emit("SIGINT", "SIGINT");
+  vi.advanceTimersByTime(60_000);
+  expect(signals.signal.aborted).toBe(true);
+  expect(exits).toEqual([]);
+  source.emit("SIGINT", "SIGINT");
+  expect(exits).toEqual([130]);
+});
+
 test("a broken pipe on stdout asks for a graceful end once; one on stderr does nothing", () => {
   const { source, exits, signals } = watch();
   source.stderr.emit("error", new Error("EPIPE"));

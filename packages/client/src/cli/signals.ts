@@ -19,6 +19,8 @@ export interface SignalSource {
 export interface Signals {
   /** Fires at the first signal, or when nobody reads stdout any more. */
   readonly signal: AbortSignal;
+  /** Takes the limit of a second off: for a command that passes the first signal on and waits for what follows. */
+  allowTime(): void;
   /** Lets the signals have their default effect again. */
   dispose(): void;
 }
@@ -37,11 +39,13 @@ export function watchSignals(
 ): Signals {
   const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
+  let graceMs: number | undefined = GRACE_MS;
 
   const end = (status: number): void => {
     if (controller.signal.aborted) return exitNow(status);
     controller.abort();
-    timer = setTimeout(() => exitNow(status), GRACE_MS);
+    if (graceMs === undefined) return;
+    timer = setTimeout(() => exitNow(status), graceMs);
     timer.unref();
   };
   // 128 + number, as a shell reports a process that died of it.
@@ -59,6 +63,10 @@ export function watchSignals(
   source.stderr.on("error", onStderrError);
   return {
     signal: controller.signal,
+    allowTime() {
+      graceMs = undefined;
+      clearTimeout(timer);
+    },
     dispose() {
       clearTimeout(timer);
       for (const name of ENDING) source.off(name, onSignal);

@@ -1,2 +1,89 @@
-import type { CommandRun } from "../command.ts";
-export const run: CommandRun = async () => 0;
+// `expose http TARGET`, and `expose TARGET` for short: one tunnel.
+import { ExposeError } from "../../errors.ts";
+import { openBare } from "../../open-bare.ts";
+import { openSession } from "../../open-session.ts";
+import { resolveUpstreamSpec } from "../../resolve-upstream.ts";
+import type { UpstreamSpec } from "@expose/protocol";
+import type { CommandContext, CommandRun, Flags } from "../command.ts";
+import { keepOpen, noticeLog, type OpenedTunnels } from "../keep-open.ts";
+import { resolveSettings } from "../settings.ts";
+import { checkWantedHost, resolveWantedName } from "../tunnel-name.ts";
+import { viewSession } from "../view-session.ts";
+
+export const run: CommandRun = (context, [target], flags) =>
+  keepOpen(context, flags, async (notice) => {
+    const upstream = resolveUpstreamSpec({ upstream: target });
+    const open = flags.bare ? openOnPlainServer : openOnEdge;
+    return open(context, flags, upstream, notice);
+  });
+
+type Open = (
+  context: CommandContext,
+  flags: Flags,
+  upstream: UpstreamSpec,
+  notice: (text: string) => void,
+) => Promise<OpenedTunnels>;
+
+const openOnEdge: Open = async (context, flags, upstream, notice) => {
+  // What is wrong with the command line itself is said before anything is asked of a server.
+  const wanted = resolveWantedName(flags);
+  if (flags.remotePort !== undefined)
+    throw new ExposeError(
+      "usage-invalid",
+      "--remote-port is for --bare; an edge gives names, not ports. Use --subdomain, or add --bare.",
+    );
+  const { session: settings } = await resolveSettings(
+    flags,
+    context,
+    noticeLog(notice),
+  );
+  const session = await openSession(settings);
+  try {
+    checkWantedHost(wanted, session.urlPattern);
+    const tunnel = await session.open({
+      upstream,
+      name: wanted.name,
+      hostHeader: flags.hostHeader,
+      upstreamCa: flags.upstreamCa,
+    });
+    return {
+      session: viewSession(session),
+      tunnels: [tunnel],
+      close: () => session.close(),
+    };
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+};
+
+const openOnPlainServer: Open = async (context, flags, upstream, notice) => {
+  const remotePort = parseRemotePort(flags.remotePort ?? "0");
+  const { session: settings } = await resolveSettings(
+    flags,
+    context,
+    noticeLog(notice),
+  );
+  const tunnel = await openBare({
+    ...settings,
+    upstream,
+    upstreamCa: flags.upstreamCa,
+    remotePort,
+  });
+  return {
+    session: tunnel,
+    tunnels: [tunnel],
+    notices: tunnel.warning === undefined ? [] : [tunnel.warning],
+    close: () => tunnel.close(),
+  };
+};
+
+function parseRemotePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : -1;
+  if (port < 0 || port > 65_535)
+    throw new ExposeError(
+      "usage-invalid",
+      `--remote-port "${text}" is no port: write a number from 1 to 65535, or 0 to let the server choose.`,
+    );
+  return port;
+}

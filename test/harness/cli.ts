@@ -1,0 +1,34 @@
+// The built client, started as a person would start it, but with a home folder of its own.
+import type { SpawnOptions } from "node:child_process";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { run, startProgram, stop, type RunningProgram } from "./processes.ts";
+
+/** The program that `npm run build` makes. */
+export const CLI = join(
+  import.meta.dirname,
+  "../../packages/client/dist/cli.cjs",
+);
+
+/** Starts `expose` with exactly this environment. It ends with the test. */
+export function startExpose(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  options: SpawnOptions = {},
+): RunningProgram {
+  const program = startProgram(process.execPath, [CLI, ...args], {
+    ...options,
+    env: { ...env },
+  });
+  onTestFinished(() => stop(program));
+  return program;
+}
+
+/** Runs `expose` to its end. */
+export function runExpose(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  options: SpawnOptions & { input?: string } = {},
+): ReturnType<typeof run> {
+  return run(process.execPath, [CLI, ...args], { ...options, env: { ...env } });
+}
