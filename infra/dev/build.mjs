@@ -28,12 +28,15 @@ export function build({ force = false } = {}) {
       existsSync(inRoot(outfile)),
     );
     if (!force && complete && readStamp("build") === now) return [];
-    const [written] = await Promise.all([
-      Promise.all(bundles.map(bundle)),
-      writeTypes(["client", "edge"]),
+    // All of it, also when a part fails: a mistake in the edge must not leave the client's tests with an old client.
+    const results = await Promise.allSettled([
+      ...bundles.map(bundle),
+      writeTypes("client"),
+      writeTypes("edge"),
     ]);
+    for (const { reason } of results) if (reason) throw reason;
     writeStamp("build", now);
-    return written;
+    return results.flatMap(({ value }) => value);
   });
 }
 

@@ -5,28 +5,30 @@ import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import { inRoot } from "./paths.mjs";
 
-const EMITTED = inRoot(".cache/types");
 // An import, export or import() type in a declaration file.
 const SPECIFIER = /((?:\bfrom|\bimport\()\s*)"([^"]+)"/g;
 
-/** Writes `packages/NAME/dist/types/` for each of the packages. Types are not checked here, `npm run types` does it. */
-export async function writeTypes(names) {
-  await rm(EMITTED, { recursive: true, force: true });
+/**
+ * Writes `packages/NAME/dist/types/`. Types are not checked here, `npm run types` does it.
+ *
+ * @param {"client" | "edge"} name
+ * @returns {Promise<string>} the folder, relative to the root
+ */
+export async function writeTypes(name) {
+  const emitted = inRoot(`.cache/types-${name}`);
+  await rm(emitted, { recursive: true, force: true });
   await promisify(execFile)(process.execPath, [
     inRoot("node_modules/typescript/bin/tsc"),
     "--project",
-    inRoot("infra/dev/tsconfig.types.json"),
+    inRoot(`infra/dev/tsconfig.types-${name}.json`),
   ]);
-  for (const name of names) await writePackage(name);
-}
 
-async function writePackage(name) {
-  const types = inRoot(`packages/${name}/dist/types`);
-  await rm(types, { recursive: true, force: true });
+  const folder = `packages/${name}/dist/types`;
+  await rm(inRoot(folder), { recursive: true, force: true });
   const queue = [`${name}/src/index.d.ts`];
   const seen = new Set(queue);
   for (const file of queue) {
-    const text = await readFile(join(EMITTED, file), "utf8");
+    const text = await readFile(join(emitted, file), "utf8");
     const rewritten = text.replace(SPECIFIER, (whole, keyword, specifier) => {
       const target = findTarget(file, specifier);
       if (!target) return whole;
@@ -34,9 +36,11 @@ async function writePackage(name) {
       seen.add(target);
       return `${keyword}"${toSpecifier(file, target)}"`;
     });
-    await mkdir(dirname(join(types, file)), { recursive: true });
-    await writeFile(join(types, file), rewritten);
+    const path = inRoot(`${folder}/${file}`);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, rewritten);
   }
+  return folder;
 }
 
 /** The emitted file behind an import; undefined for Node's modules and for packages that stay dependencies. */
