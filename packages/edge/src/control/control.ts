@@ -23,6 +23,8 @@ export interface ControlOptions {
   readonly urlPattern: () => string;
   /** Makes a request target fit for other people's eyes: secrets redacted, control bytes escaped, cut. */
   readonly formatTarget: (target: string) => string;
+  /** Hears of each new tunnel whose client waits for a first byte before it dials its local service. */
+  readonly onOpened?: (tunnel: LiveTunnel) => void;
   readonly log: ControlLog;
 }
 
@@ -38,8 +40,8 @@ export interface Control extends SessionHandlers {
   readonly observe: RequestObserver;
   /** Tells every session that the edge is stopping and that coming back makes sense. Ends none. */
   announceDrain(): void;
-  /** Sessions open now. */
-  readonly sessionCount: number;
+  /** Sessions with a control channel open now, by ingress. */
+  readonly sessionCounts: Readonly<Record<"openssh" | "embedded", number>>;
 }
 
 // A client says hello as soon as its channel is open; whoever waits longer holds a slot for nothing.
@@ -56,6 +58,7 @@ export function createControl(options: ControlOptions): Control {
   const { table, log } = options;
   const feeds = new Map<string, RequestFeed>();
   const announceDrain = new Set<() => void>();
+  const sessionCounts = { openssh: 0, embedded: 0 };
 
   function serve(session: IngressSession): void {
     const tunnels = new Map<number, LiveTunnel>();
@@ -96,8 +99,10 @@ export function createControl(options: ControlOptions): Control {
       },
     };
 
+    sessionCounts[session.ingress]++;
     session.onceEnded(() => {
       ended = true;
+      sessionCounts[session.ingress]--;
       clearTimeout(helloTimer);
       announceDrain.delete(drain);
       for (const tunnel of [...tunnels.values()]) {
@@ -196,6 +201,7 @@ export function createControl(options: ControlOptions): Control {
           url: tunnel.url,
           resume,
         });
+        options.onOpened?.(tunnel);
       } catch (error) {
         if (!(error instanceof ControlRefusal)) throw error;
         log.info("tunnel refused", {
@@ -319,9 +325,7 @@ export function createControl(options: ControlOptions): Control {
     announceDrain() {
       for (const announce of announceDrain) announce();
     },
-    get sessionCount() {
-      return announceDrain.size;
-    },
+    sessionCounts,
   };
 }
 

@@ -248,6 +248,21 @@ describe("an unclean drop", () => {
   });
 });
 
+describe("an identity whose key was removed", () => {
+  it("loses its tunnels and the names that were kept for it, and nobody else does", () => {
+    const routes = table();
+    const { tunnel } = routes.open(owner("alice"), request("shop"));
+    routes.close(routes.open(owner("alice"), request("blog")).tunnel, "lost");
+    routes.open(owner("bob"), request("wiki"));
+    routes.forget("alice");
+    expect(tunnel.closed).toBe(true);
+    expect(routes.find("shop.localhost").kind).toBe("unknown");
+    expect(routes.find("blog.localhost").kind).toBe("unknown");
+    expect(routes.find("wiki.localhost").kind).toBe("tunnel");
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
 describe("resume tokens", () => {
   it("let a random name come back to its owner after a restart, even where the users file grants no such name", () => {
     const granted = { names: ["shop"] };

@@ -61,6 +61,8 @@ export interface RouteTable extends Router {
   open(owner: TunnelOwner, request: TunnelRequest): OpenedTunnel;
   /** Closes a tunnel; the cause decides what becomes of its name. Idempotent. */
   close(tunnel: LiveTunnel, cause: CloseCause): void;
+  /** Closes an identity's tunnels and frees its names at once: its key was removed. */
+  forget(identityId: string): void;
   /** Tunnels open now, and names kept for clients that are away. */
   readonly counts: { readonly open: number; readonly away: number };
   /** Drops every lease and its timer; nothing can be opened afterwards. Tunnels close as `released`. */
@@ -193,6 +195,14 @@ export function createRouteTable(options: RouteTableOptions): RouteTable {
     open,
     close,
     find,
+    forget(identityId) {
+      for (const lease of [...leases.values()]) {
+        if (lease.identityId !== identityId) continue;
+        const { tunnel } = lease;
+        if (tunnel) close(tunnel, "revoked");
+        else lease.drop();
+      }
+    },
     get counts() {
       let open = 0;
       for (const lease of leases.values()) if (lease.tunnel) open++;
