@@ -1,0 +1,313 @@
+// The upstream phase of a plain request: takes a connection, sends the request, passes the answer on, and gives the
+// connection back if nothing about it is in doubt.
+import type { Freshness, PoolWaiter } from "./pool.ts";
+import type { Refusal } from "./refusal.ts";
+import { RequestBody } from "./request-body.ts";
+import type { ResponseHead } from "./response-head.ts";
+import type { TunnelState } from "./tunnel-state.ts";
+import type {
+  ConnectionFailure,
+  ConnectionUser,
+  UpstreamConnection,
+} from "./upstream-connection.ts";
+import type { Visit, VisitTask } from "./visit.ts";
+
+/** Serves one visit from its tunnel's upstream. Good for one attempt. */
+export class Relay implements VisitTask, PoolWaiter, ConnectionUser {
+  readonly #visit: Visit;
+  readonly #tunnel: TunnelState;
+  readonly #head: string;
+  readonly #framing: number;
+  readonly #retry: () => void;
+  #connection: UpstreamConnection | undefined;
+  #body: RequestBody | undefined;
+  /** Whether the body waits for 100 Continue. */
+  #awaitsContinue: boolean;
+  #answerHead: ResponseHead | undefined;
+  /** Whether the answer's head waits for the first piece of its body. */
+  #unflushed = false;
+  /** Whether the visitor's side has all of the answer. */
+  #ended = false;
+  /** Whether the upstream is kept from sending because the visitor does not keep up. */
+  #held = false;
+  /** performance.now(), coarse, of the last thing that happened. */
+  #movedAt: number;
+
+  /**
+   * @param head the request's head as it goes to the upstream
+   * @param framing of the body, as framing.ts decided
+   * @param expectContinue whether `head` asks for 100 Continue
+   * @param retry finds the tunnel anew and tries once more
+   */
+  constructor(
+    visit: Visit,
+    head: string,
+    framing: number,
+    expectContinue: boolean,
+    retry: () => void,
+  ) {
+    this.#visit = visit;
+    this.#tunnel = visit.tunnel!;
+    this.#head = head;
+    this.#framing = framing;
+    this.#awaitsContinue = expectContinue;
+    this.#retry = retry;
+    this.#movedAt = visit.engine.coarseNow;
+    visit.task = this;
+  }
+
+  /** Begins. */
+  start(): void {
+    const connection = this.#tunnel.pool.take(
+      this,
+      this.#freshness(),
+      this.#visit.engine.coarseNow,
+    );
+    if (connection) this.onConnection(connection);
+  }
+
+  onConnection(connection: UpstreamConnection): void {
+    const visit = this.#visit;
+    this.#connection = connection;
+    visit.connectedAt = performance.now();
+    this.#movedAt = visit.connectedAt;
+    connection.begin(this, visit.isHead);
+    if (this.#framing === 0 || this.#awaitsContinue)
+      connection.write(this.#head);
+    else this.#sendBody(this.#head);
+  }
+
+  onNoConnection(reason: "failed" | "closed"): void {
+    // Nothing was sent, so whoever holds the name now may serve it.
+    if (reason === "closed" && !this.#visit.retried) this.#tryAgain();
+    else this.#refuse({ code: "forward-failed", retryAfterS: 1 });
+  }
+
+  onInterim(head: ResponseHead): void {
+    this.#moved();
+    if (head.status === 100) this.#continue();
+    else if (head.status === 103) this.#passHints(head);
+  }
+
+  onHead(head: ResponseHead): void {
+    const visit = this.#visit;
+    const { response, request } = visit;
+    visit.firstByteAt = performance.now();
+    this.#movedAt = visit.firstByteAt;
+    visit.status = head.status;
+    this.#answerHead = head;
+    const noBody = visit.isHead || head.status === 204 || head.status === 304;
+    const isOld = request.httpVersionMinor === 0;
+    let { headers } = head;
+    // HTTP/1.0 knows no chunks: there the end of the connection is the end of the body, even if it asks for them (TE).
+    if (isOld) response.removeHeader("Transfer-Encoding");
+    if (head.announcesTrailers && (!head.chunked || isOld || noBody))
+      headers = without(headers, "trailer");
+    if (visit.closesConnection || (isOld && !noBody && head.contentLength < 0))
+      headers.push("Connection", "close");
+    response.sendDate = false;
+    response.writeHead(head.status, head.reason, headers);
+    this.#unflushed = true;
+  }
+
+  onBody(chunk: Buffer, last: boolean): void {
+    const visit = this.#visit;
+    this.#moved();
+    visit.bytesOut += chunk.length;
+    this.#unflushed = false;
+    if (last) {
+      this.#ended = true;
+      visit.response.end(chunk);
+    } else if (!visit.response.write(chunk) && !this.#held) this.#hold();
+  }
+
+  onPause(): void {
+    if (!this.#unflushed) return;
+    this.#unflushed = false;
+    this.#visit.response.flushHeaders();
+  }
+
+  onEnd(trailers: readonly string[], reusable: boolean): void {
+    const visit = this.#visit;
+    const connection = this.#connection!;
+    const { response } = visit;
+    const head = this.#answerHead!;
+    const sentAll =
+      this.#framing === 0 || (this.#body !== undefined && this.#body.done);
+    this.#letGo();
+    if (!this.#ended) {
+      if (trailers.length > 0 && visit.request.httpVersionMinor === 1)
+        response.addTrailers(pairs(trailers));
+      response.end();
+    }
+    // An answer that came before the request was complete leaves the connection in a state that nobody knows.
+    if (reusable && sentAll)
+      this.#tunnel.pool.giveBack(
+        connection,
+        head.keepAliveTimeoutS,
+        performance.now(),
+      );
+    else connection.destroy();
+    visit.finish();
+  }
+
+  onDrain(): void {
+    this.#body?.drained();
+  }
+
+  onFailure(failure: ConnectionFailure): void {
+    const connection = this.#connection!;
+    if (failure === "bug") return this.#refuse({ code: "edge-error" });
+    if (failure === "invalid")
+      return this.#refuse({ code: "upstream-invalid" });
+    if (connection.answered) return this.#refuse({ code: "upstream-closed" });
+    if (this.#mayRepeat(connection)) return this.#tryAgain();
+    if (this.#tunnel.tunnel.closed || this.#tunnel.tunnel.forward.closed)
+      return this.#refuse({ code: "forward-failed", retryAfterS: 1 });
+    // Nothing came back on a connection that had served nobody: there is no one behind it.
+    this.#refuse({
+      code: connection.served ? "upstream-closed" : "upstream-down",
+    });
+  }
+
+  abort(): void {
+    this.#tunnel.pool.cancel(this);
+    const connection = this.#connection;
+    this.#letGo();
+    connection?.destroy();
+  }
+
+  check(now: number): void {
+    const { timeouts } = this.#visit.engine;
+    const quietMs = now - Math.max(this.#movedAt, this.#body?.movedAt ?? 0);
+    if (!this.#connection) {
+      if (quietMs <= timeouts.connectMs) return;
+      return this.#end(
+        this.#tunnel.pool.full
+          ? { code: "tunnel-busy", retryAfterS: 1 }
+          : { code: "forward-failed", retryAfterS: 1 },
+      );
+    }
+    if (this.#awaitsContinue && !this.#answerHead) {
+      if (quietMs > timeouts.continueMs) this.#continue();
+      return;
+    }
+    const body = this.#body;
+    if (body && !body.done && !body.blocked && !this.#answerHead) {
+      if (quietMs > timeouts.requestIdleMs)
+        this.#end({ code: "request-timeout" });
+      return;
+    }
+    const limitMs = this.#answerHead
+      ? timeouts.responseIdleMs
+      : timeouts.firstByteMs;
+    if (limitMs > 0 && quietMs > limitMs && !this.#held)
+      this.#end({ code: "upstream-timeout" });
+  }
+
+  // What cannot be repeated had better not meet a connection that is about to close.
+  #freshness(): Freshness {
+    const visit = this.#visit;
+    if (visit.retried) return "new";
+    return this.#framing === 0 && isRepeatable(visit.request.method)
+      ? "any"
+      : "lively";
+  }
+
+  #sendBody(head: string): void {
+    this.#body = new RequestBody(
+      this.#visit,
+      this.#connection!,
+      this.#framing,
+      head,
+    );
+    this.#body.start();
+  }
+
+  // RFC 9110 section 10.1.1: the visitor hears the upstream's 100, or ours when the upstream says nothing for a while,
+  // since servers that do not know of it wait for the body.
+  #continue(): void {
+    if (!this.#awaitsContinue) return;
+    this.#awaitsContinue = false;
+    this.#visit.response.writeContinue();
+    this.#sendBody("");
+  }
+
+  // Early hints (RFC 8297). Node's writeEarlyHints would rewrite them.
+  #passHints(head: ResponseHead): void {
+    const { response, request } = this.#visit;
+    if (request.httpVersionMinor === 0) return;
+    let text = "HTTP/1.1 103 Early Hints\r\n";
+    for (let i = 0; i < head.headers.length; i += 2)
+      text += `${head.headers[i]}: ${head.headers[i + 1]}\r\n`;
+    // No socket: the answer before this one, on the same connection, is not quite out yet. Hints can be missed.
+    response.socket?.write(`${text}\r\n`, "latin1");
+  }
+
+  #hold(): void {
+    const connection = this.#connection!;
+    this.#held = true;
+    connection.pause();
+    this.#visit.response.once("drain", () => {
+      this.#held = false;
+      if (this.#connection !== connection) return;
+      this.#moved();
+      connection.resume();
+    });
+  }
+
+  // RFC 9110 section 9.2.2, narrowed: exactly once, when the connection may have been closing already as the request
+  // went out, and only what changes nothing.
+  #mayRepeat(connection: UpstreamConnection): boolean {
+    return (
+      !this.#visit.retried &&
+      (connection.served || connection.spare) &&
+      this.#framing === 0 &&
+      isRepeatable(this.#visit.request.method)
+    );
+  }
+
+  #tryAgain(): void {
+    this.#letGo();
+    this.#visit.retried = true;
+    this.#retry();
+  }
+
+  #refuse(refusal: Refusal): void {
+    this.#letGo();
+    this.#visit.answer(refusal);
+  }
+
+  #end(refusal: Refusal): void {
+    this.abort();
+    this.#visit.answer(refusal);
+  }
+
+  #letGo(): void {
+    this.#body?.stop();
+    this.#connection = undefined;
+    this.#visit.task = undefined;
+  }
+
+  #moved(): void {
+    this.#movedAt = this.#visit.engine.coarseNow;
+  }
+}
+
+const isRepeatable = (method: string | undefined): boolean =>
+  method === "GET" || method === "HEAD" || method === "OPTIONS";
+
+function without(headers: readonly string[], lower: string): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i + 1 < headers.length; i += 2)
+    if (headers[i]!.toLowerCase() !== lower)
+      kept.push(headers[i]!, headers[i + 1]!);
+  return kept;
+}
+
+function pairs(flat: readonly string[]): [string, string][] {
+  const result: [string, string][] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2)
+    result.push([flat[i]!, flat[i + 1]!]);
+  return result;
+}

@@ -1,0 +1,126 @@
+// Moves a request's body from the visitor to the upstream: framed anew, one piece at a time, as fast as the slower side.
+import { CHUNKED } from "./framing.ts";
+import { mayBeTrailer } from "./header-kinds.ts";
+import type { UpstreamConnection } from "./upstream-connection.ts";
+import type { Visit } from "./visit.ts";
+
+// Below this, copying a piece behind what goes before it costs less than another write (another packet, in a channel).
+const COPY_BELOW = 16 * 1024;
+
+/** The body of one request on its way. */
+export class RequestBody {
+  readonly #visit: Visit;
+  readonly #connection: UpstreamConnection;
+  readonly #chunked: boolean;
+  /** Not sent yet: the head, until the first piece of the body or the end of this tick. */
+  #unsent: string;
+  #paused = false;
+  #stopped = false;
+  /** Whether all of it was handed to the connection. */
+  done = false;
+  /** performance.now(), coarse, of the last piece. */
+  movedAt: number;
+
+  /** @param head the request's head when it goes out with the body, "" when it went before */
+  constructor(
+    visit: Visit,
+    connection: UpstreamConnection,
+    framing: number,
+    head: string,
+  ) {
+    this.#visit = visit;
+    this.#connection = connection;
+    this.#chunked = framing === CHUNKED;
+    this.#unsent = head;
+    this.movedAt = visit.engine.coarseNow;
+  }
+
+  /** Whether it waits for the upstream to read (rather than for the visitor to send). */
+  get blocked(): boolean {
+    return this.#paused;
+  }
+
+  /** Begins to read from the visitor. */
+  start(): void {
+    const { request } = this.#visit;
+    request.on("data", this.#onData);
+    request.on("end", this.#onEnd);
+    // What has come with the head already flows in the next tick, before this: both go out in one write then.
+    if (this.#unsent !== "") process.nextTick(() => this.#flushHead());
+  }
+
+  /** The connection has room again. */
+  drained(): void {
+    if (!this.#paused || this.#stopped) return;
+    this.#paused = false;
+    this.movedAt = this.#visit.engine.coarseNow;
+    this.#visit.request.resume();
+  }
+
+  /** Lets go of the visitor's side; what becomes of the rest is up to others. */
+  stop(): void {
+    this.#stopped = true;
+    const { request } = this.#visit;
+    request.off("data", this.#onData);
+    request.off("end", this.#onEnd);
+  }
+
+  readonly #onData = (piece: Buffer): void => {
+    const visit = this.#visit;
+    visit.bytesIn += piece.length;
+    this.movedAt = visit.engine.coarseNow;
+    if (this.#send(piece)) return;
+    this.#paused = true;
+    visit.request.pause();
+  };
+
+  readonly #onEnd = (): void => {
+    if (this.#chunked) {
+      this.#flushHead();
+      this.#connection.write(
+        `0\r\n${trailerLines(this.#visit.request.rawTrailers)}\r\n`,
+      );
+    }
+    this.done = true;
+    this.movedAt = this.#visit.engine.coarseNow;
+  };
+
+  #send(piece: Buffer): boolean {
+    const size = this.#chunked ? `${piece.length.toString(16)}\r\n` : "";
+    const before = this.#unsent + size;
+    const after = this.#chunked ? "\r\n" : "";
+    this.#unsent = "";
+    const connection = this.#connection;
+    if (before === "") return connection.write(piece);
+    if (piece.length < COPY_BELOW) {
+      const whole = Buffer.allocUnsafe(
+        before.length + piece.length + after.length,
+      );
+      whole.write(before, 0, "latin1");
+      piece.copy(whole, before.length);
+      whole.write(after, before.length + piece.length, "latin1");
+      return connection.write(whole);
+    }
+    connection.cork();
+    connection.write(before);
+    let room = connection.write(piece);
+    if (after !== "") room = connection.write(after);
+    connection.uncork();
+    return room;
+  }
+
+  #flushHead(): void {
+    if (this.#unsent === "" || this.#stopped) return;
+    const head = this.#unsent;
+    this.#unsent = "";
+    this.#connection.write(head);
+  }
+}
+
+// Fields that would come too late to be checked, and those that only the edge may set, end here.
+function trailerLines(raw: readonly string[]): string {
+  let lines = "";
+  for (let i = 0; i + 1 < raw.length; i += 2)
+    if (mayBeTrailer(raw[i]!)) lines += `${raw[i]}: ${raw[i + 1]}\r\n`;
+  return lines;
+}

@@ -1,0 +1,201 @@
+// One request of a visitor, from its head to the end of its answer: the facts about it, and the ways that it can end.
+import type { VisitorErrorCode } from "@expose/protocol";
+import { ServerResponse } from "node:http";
+import type { EdgeRequest } from "./edge-request.ts";
+import type { Engine } from "./engine.ts";
+import { renderErrorPage, statusOf } from "./error-page.ts";
+import type { Refusal } from "./refusal.ts";
+import type { TunnelState } from "./tunnel-state.ts";
+import type { VisitorConnection } from "./visitor-connection.ts";
+
+/** What a visit is busy with, as far as others can end it. */
+export interface VisitTask {
+  /** Lets go of all that it holds, and answers nothing. */
+  abort(): void;
+  /** Ends the visit if a time limit has passed. @param now performance.now(), coarse */
+  check(now: number): void;
+}
+
+/** One request. It is over exactly once, and the observer hears of it then. */
+export class Visit {
+  readonly engine: Engine;
+  readonly connection: VisitorConnection;
+  readonly request: EdgeRequest;
+  readonly isHead: boolean;
+  readonly isUpgrade: boolean;
+  readonly startedAt: number;
+  /** performance.now() of the beginning. */
+  readonly start: number;
+  #response: ServerResponse | undefined;
+  #counted = false;
+  /** Whether the visitor waits for 100 Continue before it sends the body. */
+  awaitsContinue: boolean;
+  over = false;
+  /** What other tasks it waits for; undefined while none does. */
+  task: VisitTask | undefined;
+  hostname = "";
+  visitor: string;
+  tunnel: TunnelState | undefined;
+  status = 0;
+  error: VisitorErrorCode | undefined;
+  upgraded = false;
+  retried = false;
+  bytesIn = 0;
+  bytesOut = 0;
+  routedAt = 0;
+  connectedAt = 0;
+  firstByteAt = 0;
+
+  /** @param response absent for an upgrade, which is answered on the bare socket */
+  constructor(
+    connection: VisitorConnection,
+    request: EdgeRequest,
+    response: ServerResponse | undefined,
+    awaitsContinue: boolean,
+  ) {
+    this.engine = connection.engine;
+    this.connection = connection;
+    this.request = request;
+    this.#response = response;
+    this.awaitsContinue = awaitsContinue;
+    this.isHead = request.method === "HEAD";
+    this.isUpgrade = response === undefined;
+    this.visitor = connection.address;
+    this.startedAt = this.engine.now();
+    this.start = performance.now();
+    this.engine.coarseNow = this.start;
+    this.engine.visits.add(this);
+    response?.on("error", ignoreError);
+  }
+
+  /** Where the answer goes. */
+  get response(): ServerResponse {
+    return (this.#response ??= respondOn(this.request));
+  }
+
+  /** Whether the answer must say that the connection ends with it. */
+  get closesConnection(): boolean {
+    return (
+      this.engine.draining ||
+      this.request.endsConnection ||
+      this.connection.ending
+    );
+  }
+
+  /** Says which tunnel serves it, and counts it among the requests there until it is over. */
+  enterTunnel(tunnel: TunnelState): void {
+    this.leaveCount();
+    this.tunnel = tunnel;
+    this.#counted = true;
+    tunnel.inFlight++;
+  }
+
+  /** Is no longer counted: it is over, or a WebSocket now. */
+  leaveCount(): void {
+    if (this.#counted && this.tunnel) this.tunnel.inFlight--;
+    this.#counted = false;
+  }
+
+  /**
+   * Answers with an error page of the edge and is over; cuts the answer off where one has begun. Whoever calls has let
+   * go of the upstream.
+   */
+  answer(refusal: Refusal): void {
+    if (this.over) return;
+    if (this.#response?.headersSent) return this.cut(refusal.code);
+    const { response, request } = this;
+    const tunnel = this.tunnel?.tunnel;
+    const page = renderErrorPage(refusal, {
+      hostname: this.hostname,
+      accept: request.headers.accept,
+      upstream: tunnel?.upstream,
+      reason: tunnel?.upstreamDown?.reason,
+    });
+    if (this.closesConnection) page.headers.push("Connection", "close");
+    this.error = refusal.code;
+    this.status = statusOf(refusal);
+    response.writeHead(this.status, page.headers);
+    if (!this.isHead) this.bytesOut = page.body.length;
+    response.end(this.isHead ? undefined : page.body);
+    this.finish();
+  }
+
+  /**
+   * Ends the visitor's connection in the middle of the answer, so that nobody takes it for a whole one.
+   */
+  cut(code: VisitorErrorCode): void {
+    if (this.over) return;
+    this.error = code;
+    // To HTTP/1.0 the end of the connection is the end of the body: only a reset tells the difference.
+    this.connection.destroy(this.request.httpVersionMinor === 0);
+    this.finish();
+  }
+
+  /** The visitor is gone, or its connection is. */
+  abort(): void {
+    if (this.over) return;
+    this.task?.abort();
+    this.finish();
+  }
+
+  /** The answer is complete, or never will be. Tells the observer. */
+  finish(): void {
+    if (this.over) return;
+    this.over = true;
+    this.task = undefined;
+    this.engine.visits.delete(this);
+    try {
+      this.engine.observer(this.#record());
+    } catch (error) {
+      this.engine.onBug(error);
+    }
+    this.leaveCount();
+    this.connection.visitOver(this);
+  }
+
+  #record(): Parameters<Engine["observer"]>[0] {
+    const { request, start } = this;
+    const tunnel = this.tunnel?.tunnel;
+    return {
+      startedAt: this.startedAt,
+      tunnel: tunnel?.name,
+      identity: tunnel?.identityId,
+      visitor: this.visitor,
+      method: request.method ?? "",
+      target: request.url ?? "",
+      host: this.hostname,
+      httpVersion: request.httpVersion,
+      rawHeaders: request.rawHeaders,
+      status: this.status,
+      error: this.error,
+      upgraded: this.upgraded,
+      routeMs: this.routedAt === 0 ? 0 : this.routedAt - start,
+      connectMs: this.connectedAt === 0 ? undefined : this.connectedAt - start,
+      firstByteMs:
+        this.firstByteAt === 0 ? undefined : this.firstByteAt - start,
+      totalMs: performance.now() - start,
+      bytesIn: this.bytesIn,
+      bytesOut: this.bytesOut,
+      retried: this.retried,
+    };
+  }
+}
+
+// An upgrade that is answered after all: Node has let go of the socket, so a response is put on it by hand.
+function respondOn(request: EdgeRequest): ServerResponse {
+  const { socket } = request;
+  const response = new ServerResponse(request);
+  response.on("error", ignoreError);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  // Node's own server passes this on; without it a piped answer stops at the first full buffer.
+  socket.on("drain", () => response.emit("drain"));
+  response.on("finish", () => {
+    response.detachSocket(socket);
+    socket.destroySoon();
+  });
+  return response;
+}
+
+// A response fails when its socket does, and the socket's `close` is what ends the visit.
+function ignoreError(): void {}

@@ -1,0 +1,294 @@
+// One connection of a visitor: serves its requests one after the other, notices when it is gone or stuck, and ends it
+// without tearing the last answer off.
+import type { ServerResponse } from "node:http";
+import { isIPv6, type Socket } from "node:net";
+import type { EdgeRequest } from "./edge-request.ts";
+import type { Engine } from "./engine.ts";
+import { renderRawResponse } from "./error-page.ts";
+import { plainAddress } from "./forwarded.ts";
+import { MAX_DRAINED_BYTES, MAX_PIPELINED_REQUESTS } from "./limits.ts";
+import { serveRequest, serveUpgrade } from "./pipeline.ts";
+import type { Refusal } from "./refusal.ts";
+import { Visit } from "./visit.ts";
+
+/** A connection of a visitor. It enters the engine's books when it is made and leaves them when the socket closes. */
+export class VisitorConnection {
+  readonly engine: Engine;
+  readonly address: string;
+  readonly port: number;
+  /** Whether the peer is a trusted proxy. */
+  readonly trusted: boolean;
+  readonly #socket: Socket;
+  readonly #key: string;
+  #current: Visit | undefined;
+  /** Pipelined requests, which wait: what a POST does must be done before the GET behind it (RFC 9112 section 9.3.2). */
+  readonly #waiting: { visit: Visit; begin: (visit: Visit) => void }[] = [];
+  /** Whether the bytes that follow cannot be a request any more. */
+  #broken = false;
+  #upgraded = false;
+  /** Bytes that had come when the last answer ended; more means that a head is on its way. */
+  #bytesAtIdle = 0;
+  #drainedBytes = 0;
+  /** When the rest of a body, or of a broken connection, has been read long enough. 0: nothing is being drained. */
+  #drainUntil = 0;
+  #bytesWritten = 0;
+  #movedAt: number;
+
+  constructor(engine: Engine, socket: Socket) {
+    this.engine = engine;
+    this.#socket = socket;
+    this.address = plainAddress(socket.remoteAddress ?? "");
+    this.port = socket.remotePort ?? 0;
+    this.trusted = engine.proxies.has(this.address);
+    this.#key = visitorKey(this.address);
+    this.#movedAt = engine.coarseNow;
+    engine.connections.add(this);
+    const { perVisitor } = engine;
+    perVisitor.set(this.#key, (perVisitor.get(this.#key) ?? 0) + 1);
+    socket.on("end", () => this.#ended());
+    socket.on("close", () => this.#closed());
+    // What went wrong is of no interest; `close` follows and ends what is running.
+    socket.on("error", ignoreError);
+  }
+
+  /** How many connections its visitor has, as a share of what one may have. A trusted proxy speaks for many: 0. */
+  get excess(): number {
+    if (this.trusted) return 0;
+    return (
+      this.engine.perVisitor.get(this.#key)! /
+      this.engine.limits.connectionsPerVisitor
+    );
+  }
+
+  /** Whether no request after the one at hand will be served. */
+  get ending(): boolean {
+    return this.#broken;
+  }
+
+  /** Whether no request is running or arriving. */
+  get idle(): boolean {
+    return (
+      this.#current === undefined &&
+      !this.#broken &&
+      this.#drainUntil === 0 &&
+      this.#socket.bytesRead === this.#bytesAtIdle
+    );
+  }
+
+  /** Takes a request. @param awaitsContinue whether the visitor waits for 100 Continue before it sends the body */
+  receive(
+    request: EdgeRequest,
+    response: ServerResponse,
+    awaitsContinue: boolean,
+  ): void {
+    // Behind an answer that ends the connection, or on one that is half closed already.
+    if (this.#broken || !this.#socket.writable) return;
+    if (this.#waiting.length >= MAX_PIPELINED_REQUESTS) return this.destroy();
+    this.#enqueue(
+      new Visit(this, request, response, awaitsContinue),
+      serveRequest,
+    );
+  }
+
+  /** Takes a WebSocket upgrade. @param head what came behind it already */
+  receiveUpgrade(request: EdgeRequest, head: Buffer): void {
+    // Node has let go of the socket: an answer that is still running would not even hear that it drains.
+    if (this.#current || this.#broken) return this.destroy();
+    this.#broken = true;
+    this.#enqueue(new Visit(this, request, undefined, false), (visit) =>
+      serveUpgrade(visit, this.#socket, head),
+    );
+  }
+
+  /** Takes what Node's parser could not read, or did not get in time. */
+  reject(refusal: Refusal): void {
+    const last = this.#waiting.at(-1);
+    const visit = last?.visit ?? this.#current;
+    const inBody = visit !== undefined && !visit.request.complete;
+    if (this.#broken && !inBody) return;
+    this.#broken = true;
+    if (inBody && last) last.begin = (late) => late.answer(refusal);
+    else if (inBody) {
+      visit.task?.abort();
+      visit.answer(refusal);
+    }
+    // Behind a request that is being answered: nothing can be said before that answer is complete, and nothing is then.
+    if (visit) return;
+    if (!this.#socket.writable) return this.destroy();
+    if (this.#socket.bytesRead > 0) this.#recordUnread(refusal);
+    this.sayAndClose(refusal);
+  }
+
+  /** Answers without having read a request, and closes. */
+  sayAndClose(refusal: Refusal): void {
+    this.#broken = true;
+    this.#socket.end(renderRawResponse(refusal, new Date(this.engine.now())));
+    this.#startDraining();
+  }
+
+  /** For a visit of this connection: it is over. */
+  visitOver(visit: Visit): void {
+    if (visit !== this.#current) {
+      const at = this.#waiting.findIndex((entry) => entry.visit === visit);
+      if (at >= 0) this.#waiting.splice(at, 1);
+      return;
+    }
+    if (this.#socket.destroyed || this.#upgraded) return;
+    this.#bytesAtIdle = this.#socket.bytesRead;
+    this.#finishReading(visit);
+    if (this.#waiting.length === 0 && !this.#broken) this.#current = undefined;
+    // The next answer has no socket to go to before Node has seen this one off.
+    else visit.response.once("finish", () => this.#next());
+  }
+
+  /** From now on the socket belongs to a WebSocket, and its half-close is no abort. */
+  upgrade(): void {
+    this.#upgraded = true;
+  }
+
+  /** Half-closes, and closes when the visitor has, or has had time to. For a connection that is idle. */
+  endGently(): void {
+    this.#broken = true;
+    this.#endSoon();
+  }
+
+  /** Closes at once. @param reset whether the visitor must not take it for an orderly end */
+  destroy(reset = false): void {
+    if (reset) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
+  }
+
+  /** Ends the connection if a time limit has passed. @param now performance.now() */
+  check(now: number): void {
+    const { visitorStallMs } = this.engine.timeouts;
+    if (this.#drainUntil > 0 && now > this.#drainUntil) return this.destroy();
+    const { bytesWritten } = this.#socket;
+    if (
+      this.#socket.writableLength === 0 ||
+      bytesWritten !== this.#bytesWritten
+    ) {
+      this.#bytesWritten = bytesWritten;
+      this.#movedAt = now;
+    } else if (now - this.#movedAt > visitorStallMs) this.destroy();
+  }
+
+  #enqueue(visit: Visit, begin: (visit: Visit) => void): void {
+    if (this.#current) this.#waiting.push({ visit, begin });
+    else this.#begin(visit, begin);
+  }
+
+  #next(): void {
+    this.#current = undefined;
+    const next = this.#waiting.shift();
+    if (next) this.#begin(next.visit, next.begin);
+    else if (this.#broken) this.#endSoon();
+  }
+
+  #begin(visit: Visit, begin: (visit: Visit) => void): void {
+    this.#current = visit;
+    begin(visit);
+  }
+
+  // What is left of a body must be read, or the next request is never reached; but not for ever.
+  #finishReading({ request, isUpgrade }: Visit): void {
+    if (request.readableEnded) return;
+    if (request.complete && !isUpgrade) {
+      request.resume();
+      return;
+    }
+    this.#startDraining();
+    // Node closes the socket itself behind an answer that says so. With bytes unread that is a reset, which takes the
+    // answer away from a visitor that has not read it yet.
+    this.#socket.destroySoon = () => this.#endSoon();
+    if (isUpgrade) {
+      this.#socket.resume();
+      return;
+    }
+    request.on("data", (chunk: Buffer) => {
+      this.#drainedBytes += chunk.length;
+      if (this.#drainedBytes > MAX_DRAINED_BYTES) this.destroy();
+    });
+    request.on("end", () => {
+      if (!this.#broken) this.#drainUntil = 0;
+      this.#bytesAtIdle = this.#socket.bytesRead;
+    });
+    request.resume();
+  }
+
+  #startDraining(): void {
+    this.#drainedBytes = 0;
+    this.#drainUntil = this.engine.coarseNow + this.engine.timeouts.drainMs;
+  }
+
+  #endSoon(): void {
+    if (this.#drainUntil === 0) this.#startDraining();
+    this.#socket.end();
+  }
+
+  // The visitor has half-closed. Whoever does that while an answer is due has gone away: browsers close like this, and
+  // no other sign of it would come before something is written.
+  #ended(): void {
+    if (this.#upgraded) return;
+    if (this.#current || this.#broken) this.destroy();
+  }
+
+  #closed(): void {
+    const { engine } = this;
+    engine.connections.delete(this);
+    const left = engine.perVisitor.get(this.#key)! - 1;
+    if (left > 0) engine.perVisitor.set(this.#key, left);
+    else engine.perVisitor.delete(this.#key);
+    for (const { visit } of this.#waiting.splice(0)) visit.abort();
+    this.#current?.abort();
+  }
+
+  #recordUnread(refusal: Refusal): void {
+    const { engine } = this;
+    try {
+      engine.observer({
+        startedAt: engine.now(),
+        tunnel: undefined,
+        identity: undefined,
+        visitor: this.address,
+        method: "",
+        target: "",
+        host: "",
+        httpVersion: "",
+        rawHeaders: [],
+        status: 400,
+        error: refusal.code,
+        upgraded: false,
+        routeMs: 0,
+        connectMs: undefined,
+        firstByteMs: undefined,
+        totalMs: 0,
+        bytesIn: 0,
+        bytesOut: 0,
+        retried: false,
+      });
+    } catch (error) {
+      engine.onBug(error);
+    }
+  }
+}
+
+/**
+ * What counts as one visitor: an IPv4 address, or the /64 that an IPv6 address is in, since whoever has one of its
+ * addresses has them all.
+ */
+export function visitorKey(address: string): string {
+  if (!isIPv6(address)) return address;
+  const [left = "", right] = address.split("::", 2);
+  const groups = left === "" ? [] : left.split(":");
+  if (right !== undefined) {
+    const tail = right === "" ? [] : right.split(":");
+    while (groups.length + tail.length < 8) groups.push("0");
+    groups.push(...tail);
+  }
+  return groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(":");
+}
+
+function ignoreError(): void {}
