@@ -8,9 +8,13 @@ import { EdgeError } from "../../errors.ts";
  * @returns an ed25519 private key in OpenSSH's PEM format, without a passphrase; keep it private to the edge
  */
 export function generateHostKey(): string {
-  return ssh2.utils.generateKeyPairSync("ed25519", {
-    comment: "expose-edge host key",
-  }).private;
+  for (;;) {
+    const { private: text } = ssh2.utils.generateKeyPairSync("ed25519", {
+      comment: "expose-edge host key",
+    });
+    // One key in 256 is unreadable: ssh2's lib/keygen.js strips zero bytes that belong to the public key.
+    if (!(ssh2.utils.parseKey(text) instanceof Error)) return text;
+  }
 }
 
 /**

@@ -303,8 +303,11 @@ describe("the end of a plain client", () => {
 
 describe("what a plain client is not given", () => {
   it.each([
-    ["a way into the edge's network (-L)", ["-L", "LOCAL:127.0.0.1:INSIDE"]],
-    ["a SOCKS proxy (-D)", ["-D", "LOCAL"]],
+    [
+      "a way into the edge's network (-L)",
+      ["-L", "127.0.0.1:LOCAL:127.0.0.1:INSIDE"],
+    ],
+    ["a SOCKS proxy (-D)", ["-D", "127.0.0.1:LOCAL"]],
   ])("%s", async (_, args) => {
     let reached = 0;
     const inside = createServer(() => reached++).listen(0, "127.0.0.1");
@@ -318,15 +321,18 @@ describe("what a plain client is not given", () => {
         arg.replace("LOCAL", String(local)).replace("INSIDE", String(port)),
       ),
     ]);
-    await ssh.waitFor(/Local forwarding listening/);
+    // It says that it listens before it does.
+    await ssh.waitFor(/new port-listener/);
     const socket = connect(local, "127.0.0.1");
     socket.on("error", () => {});
     onTestFinished(() => void socket.destroy());
-    // SOCKS5: no authentication, connect to 127.0.0.1.
-    if (args.includes("-D"))
-      socket.write(
-        Buffer.from([5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, port >> 8, port & 255]),
-      );
+    if (args.includes("-D")) {
+      // SOCKS5 (RFC 1928): no authentication, then connect to 127.0.0.1.
+      socket.write(Buffer.from([5, 1, 0]));
+      await once(socket, "data");
+      const target = [127, 0, 0, 1, port >> 8, port & 255];
+      socket.write(Buffer.from([5, 1, 0, 1, ...target]));
+    }
     await ssh.waitFor(/open failed: administratively prohibited/);
     expect(reached).toBe(0);
   });

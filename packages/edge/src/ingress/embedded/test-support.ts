@@ -137,6 +137,11 @@ export async function useEmbeddedIngress(
   };
 }
 
+/** What ssh2 takes, with its authHandler's many forms left open. */
+export type ClientConfig = Omit<ConnectConfig, "authHandler"> & {
+  authHandler?: unknown;
+};
+
 /**
  * Logs in with ssh2's client. The end of the test closes it.
  *
@@ -146,7 +151,7 @@ export async function useEmbeddedIngress(
 export async function useSsh2Client(
   port: number,
   key: SshKey,
-  config: ConnectConfig = {},
+  config: ClientConfig = {},
   prepare?: (client: Client) => void,
 ): Promise<Client> {
   const client = new ssh2.Client();
@@ -162,7 +167,7 @@ export async function useSsh2Client(
       username: "tunnel",
       privateKey: key.privateKey,
       ...config,
-    });
+    } as ConnectConfig);
   });
   return client;
 }
