@@ -1,6 +1,8 @@
 // A plain Debian sshd without an edge, from a temporary folder: what `--bare`, `expose local` and `expose exec` talk to.
 import { execFileSync, spawnSync } from "node:child_process";
 import {
+  chmodSync,
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -11,7 +13,9 @@ import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { onTestFinished } from "vitest";
+import { createTestAccount } from "./test-account.ts";
 import { startProgram, stop, type RunningProgram } from "./processes.ts";
 
 /** A running sshd, and a home folder whose key it accepts. */
@@ -40,15 +44,23 @@ export async function startPlainSshd(
   lines: readonly string[] = [],
 ): Promise<PlainSshd> {
   const folder = mkdtempSync(join(tmpdir(), "expose-sshd-"));
+  // sshd reads the authorized keys with the rights of the account.
+  chmodSync(folder, 0o755);
   const home = join(folder, "home");
   mkdirSync(join(home, ".ssh"), { recursive: true, mode: 0o700 });
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   makeKey(join(folder, "host_key"));
   makeKey(join(home, ".ssh/id_ed25519"));
+  copyFileSync(
+    join(home, ".ssh/id_ed25519.pub"),
+    join(folder, "authorized_keys"),
+  );
   // As root sshd wants its empty folder for privilege separation, which Debian makes at boot.
   if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true });
   const port = await freePort();
-  const { username } = userInfo();
+  // A login as root is done by one process less, which passes no signals on.
+  const account = process.getuid?.() === 0 ? createTestAccount() : undefined;
+  const { username } = account ?? userInfo();
   const config = join(folder, "sshd_config");
   writeFileSync(
     config,
@@ -58,10 +70,9 @@ export async function startPlainSshd(
       `ListenAddress ${HOST}`,
       `HostKey ${join(folder, "host_key")}`,
       `PidFile ${join(folder, "sshd.pid")}`,
-      `AuthorizedKeysFile ${join(home, ".ssh/id_ed25519.pub")}`,
+      `AuthorizedKeysFile ${join(folder, "authorized_keys")}`,
       "StrictModes no",
       "UsePAM no",
-      "PermitRootLogin yes",
       "PasswordAuthentication no",
       "KbdInteractiveAuthentication no",
       "LogLevel VERBOSE",
@@ -75,11 +86,17 @@ export async function startPlainSshd(
   );
 
   let program = await start(config);
-  onTestFinished(() => kill());
+  onTestFinished(async () => {
+    await kill();
+    // Remote commands outlive a connection that was cut.
+    if (account) await endAll(() => listPids("-u", String(account.uid)));
+    account?.remove();
+  });
 
   async function kill(): Promise<void> {
     // Each connection has processes in a session of its own, which would outlive the daemon.
-    for (const pid of descendants(program.child.pid!)) kill9(pid);
+    const { pid } = program.child;
+    await endAll(() => descendants(pid!));
     await stop(program);
   }
 
@@ -122,12 +139,28 @@ async function start(config: string): Promise<RunningProgram> {
   return program;
 }
 
-function descendants(pid: number): number[] {
-  const { stdout } = spawnSync("ps", ["-o", "pid=", "--ppid", String(pid)], {
+// Kills what `list` gives until it gives nothing: each of them may have started another one in the meantime.
+async function endAll(list: () => number[]): Promise<void> {
+  for (let pids = list(); pids.length > 0; pids = list()) {
+    for (const pid of pids) kill9(pid);
+    await sleep(10);
+  }
+}
+
+const descendants = (pid: number): number[] =>
+  listPids("--ppid", String(pid)).flatMap((child) => [
+    child,
+    ...descendants(child),
+  ]);
+
+// Zombies are left out: they have ended, and somebody else has to notice.
+function listPids(...selection: string[]): number[] {
+  const { stdout } = spawnSync("ps", ["-o", "pid=,state=", ...selection], {
     encoding: "utf8",
   });
-  const pids = stdout.trim().split(/\s+/).filter(Boolean).map(Number);
-  return [...pids, ...pids.flatMap(descendants)];
+  return [...stdout.matchAll(/^ *(\d+) +[^Z]/gm)].map((match) =>
+    Number(match[1]),
+  );
 }
 
 function kill9(pid: number): void {

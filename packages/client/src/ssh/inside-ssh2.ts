@@ -5,6 +5,7 @@ interface ClientInternals {
   readonly _callbacks: ((failed: unknown) => void)[];
   readonly _protocol: {
     ping(): void;
+    signal(channel: number, name: string): void;
     readonly _handlers: Record<
       string,
       ((...args: unknown[]) => void) | undefined
@@ -16,7 +17,7 @@ interface ChannelInternals {
   /** `state`: "open", then "eof" after CHANNEL_EOF, "closed" after CHANNEL_CLOSE. */
   readonly incoming: { readonly state: string };
   /** `state`: "open", "eof", "closing" once CHANNEL_CLOSE was sent, "closed". */
-  readonly outgoing: { readonly state: string };
+  readonly outgoing: { readonly state: string; readonly id: number };
   /** Set while `_chunk` waits for the peer's window. */
   _waitWindow: boolean;
   _chunk: Buffer | undefined;
@@ -67,6 +68,20 @@ export const isClosedByPeer = (channel: Channel): boolean =>
 /** Whether bytes can still be sent. */
 export const canSend = (channel: Channel): boolean =>
   insideChannel(channel).outgoing.state === "open";
+
+/**
+ * Sends a command a signal (RFC 4254 section 6.9), named without SIG. ssh2's own method does nothing once stdin has
+ * ended, which for most commands is at once.
+ */
+export function sendSignal(
+  client: Client,
+  channel: Channel,
+  name: string,
+): void {
+  const { state, id } = insideChannel(channel).outgoing;
+  if (state === "open" || state === "eof")
+    insideClient(client)._protocol.signal(id, name);
+}
 
 /** Takes back the callback of a write that waits for the peer's window; undefined when none does. */
 export function takeWaitingWrite(

@@ -10,7 +10,7 @@ import type {
 import type { LinkPressure } from "@expose/protocol";
 import { ExposeError } from "../errors.ts";
 import type { IdentityReport } from "./identity.ts";
-import { pingServer } from "./inside-ssh2.ts";
+import { pingServer, sendSignal } from "./inside-ssh2.ts";
 import { watchLiveness, type LivenessTimes } from "./liveness.ts";
 import { printable } from "./log.ts";
 import { tameChannel } from "./tame-channel.ts";
@@ -23,6 +23,8 @@ export interface RemoteCommand extends Duplex {
   readonly stderr: Readable;
   /** How the command ended; both undefined when the server did not say or the connection was lost. Never rejects. */
   readonly exited: Promise<CommandExit>;
+  /** Sends it a signal (RFC 4254 section 6.9), named without SIG: `INT`. Servers may ignore that. */
+  signal(name: string): void;
 }
 
 /** How a remote command ended. */
@@ -139,7 +141,7 @@ export class SshConnection {
     return this.#call("exec-failed", `to run a command`, (done) =>
       this.#client.exec(command, (error, channel) => {
         if (error) return done(error);
-        done(undefined, remoteCommand(channel));
+        done(undefined, remoteCommand(this.#client, channel));
       }),
     );
   }
@@ -357,7 +359,7 @@ const ADVICE = {
     "Check that the port is free and that the server allows it (AllowTcpForwarding, PermitListen, PermitOpen).",
 } as const;
 
-function remoteCommand(channel: ClientChannel): RemoteCommand {
+function remoteCommand(client: Client, channel: ClientChannel): RemoteCommand {
   tameChannel(channel, "command");
   const exited = new Promise<CommandExit>((resolve) => {
     channel.once("exit", (code: number | null, signal?: string) =>
@@ -369,5 +371,8 @@ function remoteCommand(channel: ClientChannel): RemoteCommand {
   });
   // The errors of stderr are those of the channel.
   channel.stderr.on("error", () => {});
-  return Object.assign(channel, { exited });
+  return Object.assign(channel, {
+    exited,
+    signal: (name: string) => sendSignal(client, channel, name),
+  });
 }
