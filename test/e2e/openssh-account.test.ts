@@ -271,10 +271,14 @@ describe("forwards from the server", () => {
       { address: "0.0.0.0", uid: sshd.uid },
     ]);
     for (const port of [0, grantedPort + 1])
-      await expect(forwardIn(client, "0.0.0.0", port)).rejects.toThrow();
+      await expect(forwardIn(client, "0.0.0.0", port)).rejects.toThrow(
+        "Unable to bind",
+      );
     const other = await useClient(alice);
     await exec(other);
-    await expect(forwardIn(other, "0.0.0.0", grantedPort)).rejects.toThrow();
+    await expect(forwardIn(other, "0.0.0.0", grantedPort)).rejects.toThrow(
+      "Unable to bind",
+    );
   });
 
   it("listen on no socket", async () => {
@@ -286,7 +290,7 @@ describe("forwards from the server", () => {
         error ? reject(error) : resolve(undefined),
       ),
     );
-    await expect(opening).rejects.toThrow();
+    await expect(opening).rejects.toThrow("Unable to bind");
     expect(existsSync(path)).toBe(false);
   });
 
@@ -295,13 +299,15 @@ describe("forwards from the server", () => {
     await exec(mine);
     await exec(theirs);
     const port = await forwardIn(mine, "127.0.0.1", 0);
-    await expect(forwardIn(theirs, "127.0.0.1", port)).rejects.toThrow();
+    await expect(forwardIn(theirs, "127.0.0.1", port)).rejects.toThrow(
+      "Unable to bind",
+    );
     const cancelled = new Promise((resolve, reject) =>
       theirs.unforwardIn("127.0.0.1", port, (error) =>
         error ? reject(error) : resolve(undefined),
       ),
     );
-    await expect(cancelled).rejects.toThrow();
+    await expect(cancelled).rejects.toThrow("Unable to unbind");
     expect(listeners(port)).toHaveLength(1);
   });
 });
@@ -368,7 +374,7 @@ describe("the end of a session", () => {
     const inner = await forwardIn(client, "127.0.0.1", 0);
     const outer = await forwardIn(client, "0.0.0.0", grantedPort);
     const { socket } = await coming;
-    const closed = once(client, "close");
+    const closed = hasClosed(client);
     const began = performance.now();
     socket.destroy();
     await closed;
@@ -388,7 +394,7 @@ describe("the end of a session", () => {
     socket.write(Buffer.alloc(2.6 * 1024 * 1024, "x"));
     await drained(socket);
     const pid = controlSessions().find((one) => !others.includes(one))!;
-    const closed = once(client, "close");
+    const closed = hasClosed(client);
     const began = performance.now();
     const spent = cpuMs(pid);
     socket.destroy();
@@ -431,7 +437,7 @@ describe.runIf(process.getuid?.() === 0)("session-reaper", () => {
     onTestFinished(() => void visitor.destroy());
     await once(visitor, "connect");
 
-    const closed = once(without, "close");
+    const closed = hasClosed(without);
     await edge.sweep(0);
     await closed;
     expect(listeners(grantedPort)).toEqual([]);
@@ -445,7 +451,7 @@ describe.runIf(process.getuid?.() === 0)("session-reaper", () => {
     // It takes its orders one after the other: when the second is seen to be done, the first is.
     const other = await useClient(alice);
     await exec(young);
-    const closed = once(other, "close");
+    const closed = hasClosed(other);
     await edge.sweep(0);
     await closed;
     expect(listeners(port)).toHaveLength(1);
@@ -502,6 +508,10 @@ async function useClient(
   });
   return client;
 }
+
+/** Unlike once(), which takes the reset that comes before for a failure. */
+const hasClosed = (client: Client): Promise<void> =>
+  new Promise((resolve) => client.once("close", () => resolve()));
 
 function exec(
   client: Client,

@@ -179,7 +179,4 @@ function tell(
 }
 
 const closed = (socket: Socket): Promise<void> =>
-  new Promise((resolve) => {
-    if (socket.closed) resolve();
-    else socket.once("close", () => resolve());
-  });
+  new Promise((resolve) => socket.once("close", () => resolve()));
