@@ -17,7 +17,8 @@ export async function expose(
   try {
     const tunnel = await session.open(options);
     tunnel.once("closed", () => void session.close());
-    return tunnel;
+    // When close() has returned, the name is free: that takes the session's goodbye as well.
+    return Object.assign(tunnel, { close: () => session.close() });
   } catch (error) {
     await session.close();
     throw error;

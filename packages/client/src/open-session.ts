@@ -311,16 +311,7 @@ class ReconnectingSession
     const tunnels = [...this.#tunnels.values()];
     this.#tunnels.clear();
     await Promise.all(tunnels.map((tunnel) => tunnel.finish(error)));
-    if (link) {
-      const goodbye = new AbortController();
-      await Promise.race([
-        link.close(),
-        sleep(GOODBYE_MS, undefined, { signal: goodbye.signal }).catch(
-          () => {},
-        ),
-      ]);
-      goodbye.abort();
-    }
+    if (link) await sayGoodbye(link);
     this.#link = undefined;
     this.emit("closed", { error });
     this.#settleClosed(error);
@@ -448,6 +439,20 @@ class SessionTunnel extends EventEmitter<TunnelEvents> implements Tunnel {
     this.emit("closed", { error });
     this.#settleClosed(error);
   }
+}
+
+// The edge frees names when it has read that they are given back; an answer says that it has.
+async function sayGoodbye(link: ControlLink): Promise<void> {
+  const patience = new AbortController();
+  await Promise.race([
+    link
+      .ping()
+      .catch(() => {})
+      .then(() => link.close()),
+    sleep(GOODBYE_MS, undefined, { signal: patience.signal }).catch(() => {}),
+  ]);
+  patience.abort();
+  await link.close();
 }
 
 function asExposeError(error: unknown): ExposeError {

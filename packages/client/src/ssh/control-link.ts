@@ -203,7 +203,7 @@ export async function openControlLink(
     expectProof(channel, proof.theirs, () => serve(channel, connection.link));
   }
 
-  return {
+  const link: ControlLink = {
     welcome,
     async open(request) {
       const port = await connection.forwardIn("127.0.0.1", 0);
@@ -235,7 +235,13 @@ export async function openControlLink(
     },
     closeTunnel(id, port) {
       stream.send({ t: "close", id });
-      release(port);
+      connection.onConnection(port, undefined);
+      // In this order: a forward that ends while its tunnel is open looks like a connection that broke, and the edge
+      // would keep the name for us.
+      void link
+        .ping()
+        .catch(() => {})
+        .then(() => release(port));
     },
     reportUpstream(id, state, reason) {
       stream.send({
@@ -257,6 +263,7 @@ export async function openControlLink(
     },
     close: () => connection.close(),
   };
+  return link;
 
   function release(port: number): void {
     connection.onConnection(port, undefined);
