@@ -1,2 +1,6 @@
 // Global set-up of the test projects that start the built programs: what they test is what the sources say now.
-export { build as setup } from "./build.mjs";
+import { build } from "./build.mjs";
+
+export async function setup() {
+  await build();
+}
