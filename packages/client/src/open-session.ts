@@ -21,7 +21,7 @@ import {
   type LinkTunnel,
 } from "./ssh/control-link.ts";
 import { createConnector, type Connector } from "./ssh/connector.ts";
-import type { ConnectionFacts } from "./ssh/ssh-connection.ts";
+import type { ConnectionFacts } from "./ssh/connection-facts.ts";
 import type { SessionState, Tunnel, TunnelEvents } from "./tunnel.ts";
 
 /** Events of a session; its tunnels have their own. */

@@ -4,7 +4,8 @@ import type { SessionOptions } from "../options.ts";
 import { connectSsh } from "./connection.ts";
 import { createKeyring } from "./keyring.ts";
 import { silentLog, type SshLog } from "./log.ts";
-import type { ConnectionFacts, SshConnection } from "./ssh-connection.ts";
+import type { ConnectionFacts } from "./connection-facts.ts";
+import type { SshConnection } from "./ssh-connection.ts";
 import { resolveTarget, type SshTarget } from "./target.ts";
 
 /** See the file's head. */

@@ -2,6 +2,7 @@
 import { createAgent, type BaseAgent, type ParsedKey } from "ssh2";
 import { ExposeError } from "../errors.ts";
 import { listAgentKeys, type AgentKey } from "./agent.ts";
+import type { IdentityReport } from "./connection-facts.ts";
 import { fingerprintOf } from "./host-key-blob.ts";
 import { readKeyFile, type KeyFile } from "./key-file.ts";
 import { printable } from "./log.ts";
@@ -30,17 +31,6 @@ export interface FileIdentity {
 
 /** A key that can be offered. */
 export type Identity = AgentIdentity | FileIdentity;
-
-/** What there is to log in with, for people. */
-export interface IdentityReport {
-  readonly usable: readonly {
-    name: string;
-    source: "agent" | "file";
-    fingerprint: string | undefined;
-  }[];
-  /** Keys that are there and cannot be used, and an agent that does not answer. */
-  readonly unusable: readonly { name: string; reason: string }[];
-}
 
 /** See the file's head. */
 export interface Identities {

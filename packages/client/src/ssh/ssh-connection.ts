@@ -9,7 +9,7 @@ import type {
 } from "ssh2";
 import type { LinkPressure } from "@expose/protocol";
 import { ExposeError } from "../errors.ts";
-import type { IdentityReport } from "./identity.ts";
+import type { ConnectionFacts } from "./connection-facts.ts";
 import { pingServer, sendSignal } from "./inside-ssh2.ts";
 import { watchLiveness, type LivenessTimes } from "./liveness.ts";
 import { printable } from "./log.ts";
@@ -44,22 +44,6 @@ export interface ForwardedFrom {
 
 /** Takes a connection that arrived on a forward. The channel has not been read yet. */
 export type ConnectionHandler = (channel: Duplex, from: ForwardedFrom) => void;
-
-/** What was found out on the way to a connection. */
-export interface ConnectionFacts {
-  readonly target: SshTarget;
-  readonly hostKeyFingerprint: string;
-  /** The key that the server accepted. */
-  readonly keyUsed: {
-    readonly name: string;
-    readonly source: "agent" | "file";
-    readonly fingerprint: string;
-  };
-  /** What else there was to log in with. */
-  readonly identities: IdentityReport;
-  /** `SSH-2.0-OpenSSH_9.2p1 Debian-2`, control characters escaped. */
-  readonly serverVersion: string;
-}
 
 // Long enough for a server in the same country to say goodbye, short enough for a person at Ctrl-C.
 const CLOSE_TIMEOUT_MS = 500;
