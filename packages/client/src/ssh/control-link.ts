@@ -287,6 +287,8 @@ function expectProof(
   channel.on("error", drop);
   channel.on("end", drop);
   channel.on("data", read);
+  // A channel that was paused before stays so when it only gets a listener.
+  channel.resume();
 
   function read(chunk: Buffer): void {
     got = Buffer.concat([got, chunk]);
