@@ -36,7 +36,9 @@ test("a port of the server leads to the local one, and the URL is all there is o
   expect(expose.stderr).not.toContain("GatewayPorts");
   expose.kill("SIGINT");
   expect(await expose.exited).toEqual({ code: 0, signal: null });
-  await expect(get(`http://${sshd.host}:${port}/`)).rejects.toThrow();
+  await expect(get(`http://${sshd.host}:${port}/`)).rejects.toThrow(
+    "fetch failed",
+  );
 });
 
 test("port 0 lets the server choose", async () => {
@@ -84,7 +86,9 @@ test("without GatewayPorts it says that the port is private, and what to write i
   expect(expose.stderr).not.toContain("firewall");
   // It is as it says: the server itself gets through, from elsewhere nobody does.
   expect(await get(`http://127.0.0.1:${port}/own`)).toBe("hello /own");
-  await expect(get(`http://${sshd.host}:${port}/`)).rejects.toThrow();
+  await expect(get(`http://${sshd.host}:${port}/`)).rejects.toThrow(
+    "fetch failed",
+  );
 });
 
 test("an account that may run nothing is told both possible reasons", async () => {

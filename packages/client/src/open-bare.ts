@@ -10,7 +10,7 @@ import {
   readBinding,
   type BareReach,
 } from "./bare-reach.ts";
-import { ExposeError } from "./errors.ts";
+import type { ExposeError } from "./errors.ts";
 import { keepConnection, type KeptConnection } from "./kept-connection.ts";
 import { createUpstream, type Upstream } from "./local/upstream.ts";
 import { validateUpstream } from "./local/validate-upstream.ts";

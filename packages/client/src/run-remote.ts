@@ -69,7 +69,7 @@ async function passThrough(
   if (end.signal !== undefined) return { signal: end.signal };
   if (end.code !== undefined) return { code: end.code };
   throw (
-    (await Promise.race([connection.closed, undefined])) ??
+    (await Promise.race([connection.closed, Promise.resolve(undefined)])) ??
     new ExposeError(
       "connection-lost",
       "The connection ended before the server said how the command ended. Run it again.",

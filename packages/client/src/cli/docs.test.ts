@@ -3,14 +3,13 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { clientErrorCodes } from "../errors.ts";
 import { commandTable } from "./command.ts";
-import { environmentOnly, optionTable } from "./option-table.ts";
 import { createProgram } from "./program.ts";
 
 const page = readFileSync(
   join(import.meta.dirname, "../../../../docs/cli.md"),
   "utf8",
 );
-const program = createProgram({ help() {}, columns: 80, env: {} }, () => {});
+const program = createProgram({ help() {}, columns: 80 }, () => {});
 
 /** The part of the page below a heading, up to the next one of the same rank. */
 function section(heading: string): string {
@@ -60,16 +59,4 @@ test("the exit statuses are those of the error table", () => {
     ([code, { exit }]) => `${code} ${exit}`,
   );
   expect(documented.toSorted()).toEqual(known.toSorted());
-});
-
-test("the environment variables are those that are read", () => {
-  const documented = firstCells(section("Environment")).map((cell) =>
-    cell.slice(1, -1),
-  );
-  const read = Object.values(optionTable)
-    .map(({ env }) => env)
-    .filter((name) => name !== undefined);
-  expect(documented.toSorted()).toEqual(
-    [...read, ...Object.keys(environmentOnly)].toSorted(),
-  );
 });

@@ -1,12 +1,14 @@
 // Every option of the CLI, written once: commander, the help texts and the test of docs/cli.md read this table.
 
+import type { EnvironmentVariable } from "../config/environment.ts";
+
 /** One option. */
 export interface OptionSpec {
   /** As commander writes it: `-s, --subdomain <name>`. */
   flags: string;
   description: string;
-  /** Environment variable that stands in when the flag is absent. */
-  env?: string;
+  /** Environment variable that stands in when the flag is absent; read where the configuration is. */
+  env?: EnvironmentVariable;
   /** What holds when neither is given, in words: shown in the help. Values are filled in where they are used. */
   default?: string;
   /** May be given several times. */
@@ -122,11 +124,4 @@ export const optionTable: Readonly<Record<OptionKey, OptionSpec>> = {
     flags: "--all",
     description: "every tunnel of the configuration file",
   },
-};
-
-/** Environment variables without an option. */
-export const environmentOnly: Readonly<Record<string, string>> = {
-  EXPOSE_DEBUG: "when set to anything: errors come with their stacks",
-  NO_COLOR: "when set to anything: as --no-color",
-  SSH_AUTH_SOCK: "the agent, as for ssh",
 };

@@ -5,15 +5,14 @@ import { commandTable } from "./command.ts";
 import { parseCommandLine, type Invocation } from "./program.ts";
 import { optionTable } from "./option-table.ts";
 
-function parse(
-  argv: string[],
-  env: Record<string, string> = {},
-): { invocation: Invocation | undefined; help: string } {
+function parse(argv: string[]): {
+  invocation: Invocation | undefined;
+  help: string;
+} {
   let help = "";
   const invocation = parseCommandLine(argv, {
     help: (text) => (help += text),
     columns: 80,
-    env,
   });
   return { invocation, help };
 }
@@ -54,15 +53,6 @@ test.each([
   const { invocation } = parse(argv);
   expect(invocation?.args).toEqual(["ls", "--json", "-s"]);
   expect(invocation?.flags.server).toBe("a@b");
-});
-
-test("a variable stands in for an absent flag, and an empty one for nothing", () => {
-  const server = (argv: string[], env: Record<string, string>) =>
-    parse(argv, env).invocation?.flags.server;
-  const env = { EXPOSE_SERVER: "env@host" };
-  expect(server(["http", "1"], env)).toBe("env@host");
-  expect(server(["http", "1", "--server", "flag@host"], env)).toBe("flag@host");
-  expect(server(["http", "1"], { EXPOSE_SERVER: "" })).toBeUndefined();
 });
 
 test.each([

@@ -18,7 +18,6 @@ export interface ProgramSinks {
   help(text: string): void;
   /** Width for the help's line breaks. */
   columns: number;
-  env: Readonly<Record<string, string | undefined>>;
 }
 
 /**
@@ -70,7 +69,7 @@ export function createProgram(
     })
     .addHelpText("after", AFTER_HELP);
   for (const spec of commandTable)
-    program.addCommand(createCommand(program, spec, sinks, onParsed));
+    program.addCommand(createCommand(program, spec, onParsed));
   return program;
 }
 
@@ -83,7 +82,6 @@ Examples:
 function createCommand(
   program: Command,
   spec: CommandSpec,
-  sinks: ProgramSinks,
   onParsed: (invocation: Invocation) => void,
 ): Command {
   const command = new Command(spec.name)
@@ -104,8 +102,7 @@ function createCommand(
     `\nExamples:\n${spec.examples.map((example) => `  ${example}`).join("\n")}`,
   );
   command.action((...parsed: unknown[]) => {
-    const flags: Flags = { ...command.opts<Flags>() };
-    for (const key of spec.options) fillFromEnvironment(flags, key, sinks.env);
+    const flags = command.opts<Flags>();
     // Commander hands over one value an argument (an array for the variadic one), then the options and itself.
     const args = parsed.slice(0, -2).flat().filter(isString);
     onParsed({ command: spec, args, flags });
@@ -131,17 +128,6 @@ function createOption(key: OptionKey, command: CommandSpec): Option {
     (spec.conflicts ?? []).filter((other) => command.options.includes(other)),
   );
   return option;
-}
-
-// Not commander's own `.env()`: it looks at process.env, and takes an empty variable for a value.
-function fillFromEnvironment(
-  flags: Flags,
-  key: OptionKey,
-  env: ProgramSinks["env"],
-): void {
-  const name = optionTable[key].env;
-  const value = name === undefined ? undefined : env[name];
-  if (value && flags[key] === undefined) Object.assign(flags, { [key]: value });
 }
 
 function usageError(error: CommanderError): ExposeError {

@@ -23,7 +23,6 @@ export async function runCli(
     const invocation = parseCommandLine(bare ? ["--help"] : routeArgv(argv), {
       help: (text) => void (bare ? io.stderr : io.stdout).write(text),
       columns: helpColumns(io),
-      env: io.env,
     });
     if (!invocation) return bare ? clientErrorCodes["usage-invalid"].exit : 0;
     const { command, args, flags } = invocation;

@@ -1,11 +1,16 @@
 // What the flags, the environment and the configuration file say together about the server.
+import { homedir } from "node:os";
+import { loadClientConfig, type ClientConfig } from "../config/load.ts";
+import type { ConfigLocation } from "../config/locate.ts";
+import { resolveServerSettings } from "../config/settings.ts";
+import { ExposeError } from "../errors.ts";
 import type { SessionLog, SessionOptions } from "../options.ts";
-import { resolveServer } from "../resolve-server.ts";
 import type { CommandContext, Flags } from "./command.ts";
 
 /** Complete enough to connect with. */
 export interface Settings {
   session: SessionOptions & { server: string };
+  config: ClientConfig;
 }
 
 /**
@@ -14,17 +19,33 @@ export interface Settings {
  */
 export async function resolveSettings(
   flags: Flags,
-  { prompt, signal }: CommandContext,
+  context: CommandContext,
   log: SessionLog,
 ): Promise<Settings> {
+  const config = await loadClientConfig(configLocation(flags, context));
+  const { server, identity, acceptNewHostKey, knownHosts } =
+    resolveServerSettings(flags, context.io.env, config);
+  if (server === undefined)
+    throw new ExposeError(
+      "server-missing",
+      "No server is configured. Run `expose login user@host` once, or give --server user@host.",
+    );
+  const { prompt, signal } = context;
   return {
+    config,
     session: {
-      server: await resolveServer({ server: flags.server }),
-      identity: flags.identity,
-      acceptNewHostKey: flags.acceptNewHostKey,
-      prompt,
-      signal,
-      log,
+      ...{ server, identity, acceptNewHostKey, knownHosts },
+      ...{ prompt, signal, log },
     },
   };
 }
+
+/** Where this command's configuration file is. */
+export const configLocation = (
+  flags: Flags,
+  { io }: CommandContext,
+): ConfigLocation => ({
+  env: io.env,
+  home: homedir(),
+  config: flags.config,
+});

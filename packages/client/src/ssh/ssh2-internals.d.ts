@@ -3,3 +3,11 @@ declare module "ssh2/lib/Channel.js" {
   const module: { Channel: { prototype: unknown } };
   export default module;
 }
+
+declare module "ssh2/lib/protocol/crypto.js" {
+  const module: {
+    /** Whether the native addon was found and could be loaded. */
+    bindingAvailable: boolean;
+  };
+  export default module;
+}

@@ -1,2 +1,61 @@
+// `expose start NAME…`: tunnels of the configuration file over one session.
+import type { ClientConfig, ConfiguredTunnel } from "../../config/load.ts";
+import { nearest } from "../../config/nearest.ts";
+import { ExposeError } from "../../errors.ts";
+import { openSession } from "../../open-session.ts";
+import type { Tunnel } from "../../tunnel.ts";
 import type { CommandRun } from "../command.ts";
-export const run: CommandRun = async () => 0;
+import { keepOpen, noticeLog } from "../keep-open.ts";
+import { resolveSettings } from "../settings.ts";
+import { viewSession } from "../view-session.ts";
+
+export const run: CommandRun = (context, names, flags) =>
+  keepOpen(context, flags, async (notice) => {
+    const { session: settings, config } = await resolveSettings(
+      flags,
+      context,
+      noticeLog(notice),
+    );
+    const wanted = selectTunnels(config, names, flags.all ?? false);
+    const session = await openSession(settings);
+    try {
+      const tunnels: Tunnel[] = [];
+      // One after the other, so that the first one that is refused is the first of the list.
+      for (const tunnel of wanted) tunnels.push(await session.open(tunnel));
+      return {
+        session: viewSession(session),
+        tunnels,
+        close: () => session.close(),
+      };
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+  });
+
+function selectTunnels(
+  { path, exists, tunnels }: ClientConfig,
+  names: readonly string[],
+  all: boolean,
+): ConfiguredTunnel[] {
+  if (all === names.length > 0)
+    throw new ExposeError(
+      "usage-invalid",
+      "Say which tunnels to start: expose start NAME…, or expose start --all.",
+    );
+  if (tunnels.size === 0)
+    throw new ExposeError(
+      "config-invalid",
+      `${exists ? `The configuration file ${path} has no tunnels` : `There is no configuration file ${path}`}. Write one below tunnels:, as in\ntunnels:\n  web:\n    upstream: 8080\n    name: shop`,
+    );
+  if (all) return [...tunnels.values()];
+  return [...new Set(names)].map((name) => {
+    const tunnel = tunnels.get(name);
+    if (tunnel) return tunnel;
+    const near = nearest(name, [...tunnels.keys()]);
+    throw new ExposeError(
+      "usage-invalid",
+      `The configuration file ${path} has no tunnel "${name}"${near ? `. Did you mean ${near}?` : `; it has ${[...tunnels.keys()].join(", ")}.`}`,
+    );
+  });
+}

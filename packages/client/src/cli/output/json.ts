@@ -110,7 +110,8 @@ function requestFields(
   };
 }
 
-function encodeEvent(
+/** One line of NDJSON. */
+export function encodeEvent(
   event: string,
   time: Date,
   fields: Record<string, unknown>,
