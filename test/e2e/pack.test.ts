@@ -4,50 +4,51 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PRODUCT_VERSION } from "@expose/protocol";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { run } from "../harness/processes.ts";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { freePort } from "../harness/plain-sshd.ts";
+import { run, startProgram, stop } from "../harness/processes.ts";
+import { hello, startUpstream } from "../harness/upstreams.ts";
+import { visit } from "../harness/visit.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 let project: string;
 
 beforeAll(async () => {
   project = await mkdtemp(join(tmpdir(), "expose-pack-"));
-  const packed = await run(
-    "npm",
-    [
-      "pack",
-      "--workspace=@expose/client",
-      "--workspace=@expose/edge",
-      `--pack-destination=${project}`,
-      "--ignore-scripts",
-    ],
-    { cwd: ROOT },
+  const packed = await npm(
+    ROOT,
+    "pack",
+    "--workspace=@expose/client",
+    "--workspace=@expose/edge",
+    `--pack-destination=${project}`,
+    "--ignore-scripts",
   );
-  expect(packed, packed.stderr).toMatchObject({ code: 0 });
-  const tarballs = packed.stdout.trim().split("\n").slice(-2);
+  const tarballs = packed.trim().split("\n").slice(-2);
   await writeFile(
     join(project, "package.json"),
     JSON.stringify({ name: "consumer", private: true, type: "module" }),
   );
-  const installed = await run(
-    "npm",
-    [
-      "install",
-      "--ignore-scripts",
-      "--omit=dev",
-      // All of it was fetched when the checkout was installed.
-      "--prefer-offline",
-      "--no-audit",
-      "--no-fund",
-      ...tarballs.map((tarball) => `./${tarball}`),
-      "@types/node@20.19.43",
-    ],
-    { cwd: project },
+  await npm(
+    project,
+    "install",
+    "--ignore-scripts",
+    "--omit=dev",
+    // All of it was fetched when the checkout was installed.
+    "--prefer-offline",
+    "--no-audit",
+    "--no-fund",
+    ...tarballs.map((tarball) => `./${tarball}`),
+    "@types/node@20.19.43",
   );
-  expect(installed, installed.stderr).toMatchObject({ code: 0 });
 });
 
 afterAll(() => rm(project, { recursive: true, force: true }));
+
+async function npm(folder: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run("npm", args, { cwd: folder });
+  if (code !== 0) throw new Error(`npm ${args[0]} failed: ${stderr}`);
+  return stdout;
+}
 
 const inProject = (command: string, ...args: string[]) =>
   run(command, args, { cwd: project });
@@ -61,6 +62,46 @@ test("the edge's command runs", async () => {
   const version = await inProject("node_modules/.bin/expose-edge", "version");
   expect(version).toMatchObject({ code: 0 });
   expect(version.stdout).toContain(PRODUCT_VERSION);
+});
+
+test("a tunnel leads through both, from a key to a visitor's answer", async () => {
+  const state = await mkdtemp(join(project, "state-"));
+  const [sshPort, httpPort] = [await freePort(), await freePort()];
+  const where = ["--config", "none", "--state-dir", state];
+  const key = join(project, "id_ed25519");
+  await inProject("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key);
+  const added = await inProject(
+    "node_modules/.bin/expose-edge",
+    ...["keys", "add", ...where, "alice", `${key}.pub`],
+  );
+  expect(added, added.stderr).toMatchObject({ code: 0 });
+
+  const edge = startProgram(
+    "node_modules/.bin/expose-edge",
+    [
+      ...["serve", ...where, "--listen", `127.0.0.1:${httpPort}`],
+      ...["--ingress-embedded-listen", `127.0.0.1:${sshPort}`],
+      ...["--admin-enabled", "false"],
+    ],
+    { cwd: project },
+  );
+  onTestFinished(() => stop(edge));
+  await edge.waitFor(/\bready\b/);
+
+  const upstream = await startUpstream(hello);
+  const client = startProgram(
+    "node_modules/.bin/expose",
+    [
+      ...[String(upstream.port), "--subdomain", "packed", "--identity", key],
+      ...["--server", `tunnel@127.0.0.1:${sshPort}`, "--accept-new-host-key"],
+    ],
+    // No key, configuration or known host of whoever runs the tests.
+    { cwd: project, env: { PATH: process.env["PATH"], HOME: project } },
+  );
+  onTestFinished(() => stop(client));
+  const [url] = await client.waitFor(/^http:\S+$/m);
+  expect(url).toBe(`http://packed.localhost:${httpPort}`);
+  expect((await visit(url, "/from/afar")).text).toBe("hello /from/afar");
 });
 
 test("a strict TypeScript project compiles against the declarations", async () => {
