@@ -300,6 +300,7 @@ function expectProof(
     if (got.length > PROOF_BYTES) channel.unshift(got.subarray(PROOF_BYTES));
     onProved();
     channel.off("error", drop);
+    channel.resume();
   }
 }
 
