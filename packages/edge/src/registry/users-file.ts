@@ -52,7 +52,10 @@ export interface UsersFileOptions {
   readonly directPorts?: readonly PortRange[] | undefined;
 }
 
-const UNPRIVILEGED: readonly PortRange[] = [{ first: 1_024, last: 65_535 }];
+/** What a system lets ordinary accounts listen on. */
+export const UNPRIVILEGED_PORTS: readonly PortRange[] = [
+  { first: 1_024, last: 65_535 },
+];
 
 /**
  * Reads the text of a users file. Empty lines and those that begin with # mean nothing; several lines with the same
@@ -62,7 +65,7 @@ const UNPRIVILEGED: readonly PortRange[] = [{ first: 1_024, last: 65_535 }];
  */
 export function parseUsersFile(
   text: string,
-  { file, directPorts = UNPRIVILEGED }: UsersFileOptions,
+  { file, directPorts = UNPRIVILEGED_PORTS }: UsersFileOptions,
 ): readonly User[] {
   const problems: LineProblem[] = [];
   const users = new Map<string, { identity: Identity; keys: UserKey[] }>();
