@@ -1,0 +1,229 @@
+// `expose PORT` as a program: what it prints where, how it ends, what it does when the edge goes away.
+import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import {
+  eventsOf,
+  runExpose,
+  startExpose,
+  useCliHome,
+} from "../harness/cli.ts";
+import { hello, startUpstream } from "../harness/upstreams.ts";
+import { visit } from "../harness/visit.ts";
+import { describeIngress, startWorld, type World } from "../harness/worlds.ts";
+
+describeIngress("expose http", (ingress) => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld(ingress);
+  });
+  afterAll(() => world.stop());
+
+  const connection = (id = "alice"): string[] => [
+    ...["--server", world.server],
+    ...["--identity", world.identity(id)],
+    "--accept-new-host-key",
+  ];
+
+  it("prints the URL alone on stdout, and the requests on stderr", async () => {
+    const upstream = await startUpstream(hello);
+    const expose = startExpose(
+      [`${upstream.port}`, "-s", "plain", ...connection()],
+      useCliHome().env,
+    );
+    await expose.waitFor(/through/);
+    expect(expose.stdout).toBe(`${world.urlOf("plain")}\n`);
+    expect((await visit(world.urlOf("plain"), "/a?b=c")).text).toBe(
+      "hello /a?b=c",
+    );
+    await expose.waitFor(/GET \/a\?b=c 200 \d+ ms/);
+    expect(expose.stdout).toBe(`${world.urlOf("plain")}\n`);
+  });
+
+  it.each(["SIGINT", "SIGTERM"] as const)(
+    "closes within a second at %s, with status 0, and gives the name back",
+    async (signal) => {
+      const expose = startExpose(
+        ["8080", "-s", "ended", ...connection(), "--json"],
+        useCliHome().env,
+      );
+      await expose.waitFor(/"event":"ready"/);
+      const start = performance.now();
+      expose.kill(signal);
+      expect(await expose.exited).toEqual({ code: 0, signal: null });
+      expect(performance.now() - start).toBeLessThan(1_000);
+      expect(eventsOf(expose).at(-1)).toMatchObject({
+        event: "closed",
+        tunnel: "ended",
+      });
+      // Nobody has to wait for a name that was given back.
+      const next = await world.expose({ port: 8080, name: "ended" }, "bob");
+      expect(next.name).toBe("ended");
+      await next.close();
+    },
+  );
+
+  it("says each thing that happens as one JSON object a line", async () => {
+    const upstream = await startUpstream(hello);
+    const expose = startExpose(
+      [`${upstream.port}`, "-s", "events", ...connection(), "--json"],
+      useCliHome().env,
+    );
+    await expose.waitFor(/"event":"ready"/);
+    await visit(world.urlOf("events"), "/x", { method: "POST", body: "12345" });
+    await expose.waitFor(/"event":"request"/);
+    const events = eventsOf(expose);
+    expect(events.find(({ event }) => event === "ready")).toMatchObject({
+      tunnel: "events",
+      url: world.urlOf("events"),
+      upstream: `localhost:${upstream.port}`,
+      server: world.server,
+      identity: "alice",
+      ingress,
+    });
+    expect(events.at(-1)).toMatchObject({
+      event: "request",
+      tunnel: "events",
+      method: "POST",
+      path: "/x",
+      status: 200,
+      bytesIn: expect.any(Number),
+    });
+    expect(expose.stderr).toBe("");
+  });
+
+  it("prints nothing but the URL when it is told to be quiet", async () => {
+    const upstream = await startUpstream(hello);
+    const expose = startExpose(
+      [`${upstream.port}`, "-s", "quiet", ...connection(), "--quiet"],
+      useCliHome().env,
+    );
+    await expose.waitFor(/\n/);
+    await visit(world.urlOf("quiet"));
+    expose.kill("SIGINT");
+    await expose.exited;
+    expect(expose.stdout).toBe(`${world.urlOf("quiet")}\n`);
+    expect(expose.stderr).toBe("");
+  });
+
+  it("takes a whole URL under the edge's domain for its name, and refuses any other", async () => {
+    const { host } = new URL(world.urlOf("whole"));
+    const expose = startExpose(
+      ["8080", "--url", `http://${host}/`, ...connection(), "--json"],
+      useCliHome().env,
+    );
+    await expose.waitFor(/"event":"ready".*"tunnel":"whole"/);
+    const refused = await runExpose(
+      ["8080", "--domain", "whole.example.com", ...connection()],
+      useCliHome().env,
+    );
+    expect(refused.code).toBe(14);
+    expect(refused.stderr).toContain(
+      '"whole.example.com" is not under the domain',
+    );
+    expect(refused.stdout).toBe("");
+  });
+
+  it("refuses a name that somebody else holds, in words and as an event", async () => {
+    const tunnel = await world.expose({ port: 8080, name: "taken" }, "bob");
+    const result = await runExpose(
+      ["8080", "-s", "taken", ...connection(), "--json"],
+      useCliHome().env,
+    );
+    await tunnel.close();
+    expect(result.code).toBe(14);
+    expect(result.stderr).toMatch(/^expose: .*"taken".*\[name-refused\]$/m);
+    expect(eventsOf(result).at(-1)).toMatchObject({
+      event: "error",
+      code: "name-refused",
+      edgeCode: "name-taken",
+      exit: 14,
+    });
+  });
+
+  it("comes back under the same URL when the edge is killed and started again", async () => {
+    const upstream = await startUpstream(hello);
+    const expose = startExpose(
+      [`${upstream.port}`, ...connection(), "--json"],
+      useCliHome().env,
+    );
+    await expose.waitFor(/"event":"ready"/);
+    const ready = eventsOf(expose).find(({ event }) => event === "ready")!;
+    await world.restartEdge("SIGKILL");
+    await expose.waitFor(/"event":"reconnected"/);
+    const back = eventsOf(expose).find(({ event }) => event === "reconnected");
+    expect(back).toMatchObject({ url: ready["url"] });
+    expect((await visit(String(ready["url"]), "/back")).text).toBe(
+      "hello /back",
+    );
+  });
+
+  it("ends when nobody reads its events any more", async () => {
+    const upstream = await startUpstream(hello);
+    const expose = startExpose(
+      [`${upstream.port}`, "-s", "unread", ...connection(), "--json"],
+      useCliHome().env,
+    );
+    await expose.waitFor(/"event":"ready"/);
+    expose.child.stdout!.destroy();
+    await once(expose.child.stdout!, "close");
+    await visit(world.urlOf("unread"));
+    expect((await expose.exited).signal).toBeNull();
+  });
+
+  it("tells the newer of two that hold a name from the older, which ends with a status of its own", async () => {
+    const first = startExpose(
+      ["8080", "-s", "moved", ...connection()],
+      useCliHome().env,
+    );
+    await first.waitFor(/moved/);
+    const second = startExpose(
+      ["8080", "-s", "moved", ...connection()],
+      useCliHome().env,
+    );
+    await second.waitFor(/moved/);
+    expect(await first.exited).toEqual({ code: 16, signal: null });
+    expect(first.stderr).toContain("[superseded]");
+  });
+
+  it("opens tunnels of the configuration file by name, all of them over one session", async () => {
+    const upstream = await startUpstream(hello);
+    const { env, home } = useCliHome();
+    const folder = join(home, ".config/expose");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(
+      join(folder, "config.yaml"),
+      `server: ${world.server}
+identity: ${world.identity("alice")}
+accept-new-host-key: true
+tunnels:
+  web: { upstream: ${upstream.port}, name: web }
+  api: { upstream: ${upstream.port}, name: api }
+  off: { upstream: ${upstream.port}, name: "off" }
+`,
+    );
+    const expose = startExpose(["start", "api", "web"], env);
+    await expose.waitFor(/web: .*through/);
+    expect(expose.stdout).toBe(
+      `${world.urlOf("api")}\n${world.urlOf("web")}\n`,
+    );
+    expect((await visit(world.urlOf("web"), "/w")).text).toBe("hello /w");
+    await expose.waitFor(/web: GET \/w 200/);
+    expect((await visit(world.urlOf("off"))).status).toBe(404);
+    expose.kill("SIGINT");
+    await expose.exited;
+
+    const all = startExpose(["start", "--all", "--json"], env);
+    await all.waitFor(/(?:"ready"[^]*?\n){3}/);
+    all.kill("SIGINT");
+    await all.exited;
+
+    const slip = await runExpose(["start", "wbe"], env);
+    expect(slip.code).toBe(2);
+    expect(slip.stderr).toContain("Did you mean web?");
+    const none = await runExpose(["start"], env);
+    expect(none.code).toBe(2);
+    expect(none.stderr).toContain("expose start --all");
+  });
+});
