@@ -69,13 +69,16 @@ export function parseResponseHead(
         break;
       case kinds.CONTENT_LENGTH:
         // Twice the same length is refused too: nobody sends it who is not up to something (CVE-2026-1525).
+        // Nor a tab around it, which is allowed (RFC 9110 section 5.6.3) and which not every parser takes.
         if (contentLength >= 0 || !/^\d{1,15}$/.test(value)) return undefined;
+        if (text.slice(colon, at).includes("\t")) return undefined;
         contentLength = Number(value);
         if (noBody) continue;
         break;
       case kinds.TRANSFER_ENCODING:
         if (chunked || value.toLowerCase() !== "chunked" || match[1] === "0")
           return undefined;
+        if (text.slice(colon, at).includes("\t")) return undefined;
         chunked = true;
         continue;
       case kinds.CONNECTION: {
