@@ -18,12 +18,14 @@ const KEEP_ALIVE_MS = 15_000;
  * (TCP_NODELAY) and half-closes never.
  *
  * @param signal ends the attempt
+ * @param lookUp asks for addresses; for tests, which have no DNS
  * @throws ExposeError `server-unreachable`, with the system's error as `cause`; `aborted`
  */
 export async function dial(
   target: SshTarget,
   signal: AbortSignal | undefined = undefined,
   timeoutMs: number = CONNECT_TIMEOUT_MS,
+  lookUp: LookUp = lookup,
 ): Promise<Socket> {
   const { host, port, family } = firstHop(target);
   if (signal?.aborted) throw aborted(signal);
@@ -55,7 +57,7 @@ export async function dial(
     }, timeoutMs);
     signal?.addEventListener("abort", onAbort, { once: true });
 
-    resolveAddresses(host, family, (error, addresses) => {
+    resolveAddresses(host, family, lookUp, (error, addresses) => {
       if (finished) return;
       if (error) return fail(unreachable(host, port, error, timeoutMs));
       const rest = interleave(addresses);
@@ -117,6 +119,12 @@ export function aborted(signal: AbortSignal): ExposeError {
   });
 }
 
+type LookUp = (
+  host: string,
+  options: { all: true; family: 0 | 4 | 6 },
+  done: LookupDone,
+) => void;
+
 type LookupDone = (
   error: NodeJS.ErrnoException | null,
   addresses: LookupAddress[],
@@ -125,11 +133,12 @@ type LookupDone = (
 function resolveAddresses(
   host: string,
   family: 0 | 4 | 6,
+  lookUp: LookUp,
   done: LookupDone,
 ): void {
   const literal = isIP(host);
   if (literal) done(null, [{ address: host, family: literal }]);
-  else lookup(host, { all: true, family }, done);
+  else lookUp(host, { all: true, family }, done);
 }
 
 // RFC 8305 section 4: the families take turns, beginning with the one that the resolver prefers.

@@ -63,9 +63,9 @@ export function watchLiveness(
   function tick(): void {
     const now = performance.now();
     const wall = Date.now();
-    const elapsedMs = now - lastTick;
     // A suspended machine stops the monotonic clock on some systems, and the other one on none.
-    const asleep = Math.max(elapsedMs, wall - lastWall) > TICK_MS + ASLEEP_MS;
+    const elapsedMs = Math.max(now - lastTick, wall - lastWall);
+    const asleep = elapsedMs > TICK_MS + ASLEEP_MS;
     lastTick = now;
     lastWall = wall;
     patienceMs = Math.max(0, patienceMs - elapsedMs);
@@ -74,7 +74,7 @@ export function watchLiveness(
       ask(now, times.wakeMs);
     } else if (!asked) {
       if (now - quietSince >= times.idleMs) ask(now, times.deadMs);
-    } else if (now - asked.at >= asked.limitMs + patienceMs) {
+    } else if (now - asked.at >= asked.limitMs) {
       // What arrived while the process was busy has not been read yet when timers run.
       setImmediate(() => {
         look(performance.now());
@@ -104,7 +104,7 @@ export function watchLiveness(
   }
 
   function ask(now: number, limitMs: number): void {
-    asked = { at: now, limitMs };
+    asked = { at: now, limitMs: limitMs + patienceMs };
     ping();
   }
 }

@@ -3,7 +3,12 @@
 // destroy() is given.
 import { Duplex } from "node:stream";
 import type { ClientChannel } from "ssh2";
-import { canSend, isClosedByPeer, takeWaitingWrite } from "./inside-ssh2.ts";
+import {
+  canSend,
+  isClosedByPeer,
+  takeWaitingWrite,
+  tuneChannels,
+} from "./inside-ssh2.ts";
 
 /**
  * Patches one channel in place; nothing is copied, and a chunk costs one call more in each direction. Afterwards:
@@ -21,19 +26,25 @@ export function tameChannel(
   channel: ClientChannel,
   kind: "connection" | "command",
 ): void {
+  tuneChannels(channel);
   const { push, _write: write } = channel;
   let ended = false;
   let closed = false;
+
+  // ssh2's own listeners mark the stream as never readable when it closes, and pipeline() and finished() then take a
+  // cut stream for a complete one. Nobody else can have listened yet.
+  channel.removeAllListeners("end");
+  channel.removeAllListeners("close");
 
   // ssh2 overrides destroy() with end() and close().
   channel.destroy = Duplex.prototype.destroy as typeof channel.destroy;
   channel._destroy = (error, done) => {
     takeWaitingWrite(channel)?.(error ?? closedError());
+    // A command that has said all still has to say how it ended, and closes the channel itself.
+    if (kind === "command" && channel.readableEnded && channel.writableEnded)
+      return done(error);
     channel.close();
     done(error);
-    // A command that is through: its exit status and the peer's own close are still to come.
-    if (kind === "command" && channel.readableEnded && channel.writableEnded)
-      return;
     process.nextTick(() => {
       if (!closed) channel.emit("close");
     });

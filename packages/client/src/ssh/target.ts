@@ -126,7 +126,12 @@ async function resolveHop(
     expandPath(value, { home, env, tokens, where: where(directive) });
 
   const jumps = via ?? jumpHosts(config, tokens, where("ProxyJump"));
-  const jump = await resolveJump(jumps, options, [...path, server]);
+  const jump = await resolveJump(
+    jumps,
+    options,
+    [...path, server],
+    where("ProxyJump"),
+  );
   const alias = config.get("hostkeyalias")?.toLowerCase();
   return Object.freeze({
     server,
@@ -198,17 +203,30 @@ async function resolveJump(
   hosts: readonly string[],
   options: TargetOptions,
   path: readonly string[],
+  where: string,
 ): Promise<SshTarget | undefined> {
   const last = hosts.at(-1);
   if (last === undefined) return undefined;
   const earlier = hosts.length > 1 ? hosts.slice(0, -1) : undefined;
   return resolveHop(
     last,
-    parseServerAddress(last),
+    parseJumpHost(last, where),
     { ...options, identity: undefined },
     earlier,
     path,
   );
+}
+
+function parseJumpHost(text: string, where: string): ServerAddress {
+  try {
+    return parseServerAddress(text);
+  } catch (error) {
+    throw new ExposeError(
+      "config-invalid",
+      `${where}: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
 }
 
 function knownHostsFiles(

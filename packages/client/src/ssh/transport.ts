@@ -1,7 +1,7 @@
 // What an SSH connection runs over: a TCP socket, or a channel of the jump host before it.
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { LinkPressure } from "@expose/protocol";
+import { batchWrites, type LinkPressure } from "@expose/protocol";
 import type { Vitals } from "./liveness.ts";
 import { watchPressure } from "./link-pressure.ts";
 
@@ -14,6 +14,7 @@ export interface Transport {
 
 /** A connection of our own to the server. */
 export function socketTransport(socket: Socket): Transport {
+  batchWrites(socket);
   return {
     stream: socket,
     vitals: {
@@ -38,6 +39,9 @@ export function channelTransport(channel: Duplex, below: Transport): Transport {
   channel.on("data", (chunk: Buffer) => {
     received += chunk.length;
   });
+  // A server that has ended its half is gone, as with a socket that does not half-close. The jump host alone would keep
+  // the other half open until it fails to write there.
+  channel.on("end", () => channel.destroy());
   return {
     stream: channel,
     vitals: {

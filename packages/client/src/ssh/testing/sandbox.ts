@@ -176,7 +176,7 @@ export function createSandbox() {
       host = "127.0.0.1",
     ): Promise<number> {
       const sockets = new Set<Socket>();
-      const server = createServer((socket) => {
+      const server = createServer({ noDelay: true }, (socket) => {
         sockets.add(socket);
         socket.on("close", () => sockets.delete(socket));
         socket.on("error", () => {});
@@ -185,6 +185,24 @@ export function createSandbox() {
       return listen(server, host, () => {
         for (const socket of sockets) socket.destroy();
       });
+    },
+
+    /** A port that lets nobody in and says nothing, as behind a firewall: its queue is full and nobody empties it. */
+    async blackHole(host = "127.0.0.1"): Promise<number> {
+      const script = `const s = require("node:net").createServer();
+        s.listen({ port: 0, host: ${JSON.stringify(host)}, backlog: 1 }, () => console.log("port", s.address().port));`;
+      const program = startProgram(process.execPath, ["-e", script]);
+      sandbox.defer(() => stop(program));
+      const port = Number((await program.waitFor(/port (\d+)/))[1]);
+      program.kill("SIGSTOP");
+      // The kernel takes in one more than the backlog says, and then answers no more.
+      for (let i = 0; i < 2; i++) {
+        const filler = connect(port, host);
+        sandbox.defer(() => filler.destroy());
+        filler.on("error", () => {});
+        await once(filler, "connect");
+      }
+      return port;
     },
 
     /** Starts a relay in front of a local port. @param bytesPerSecond slows the way to the server down */
@@ -196,24 +214,23 @@ export function createSandbox() {
       let isCut = false;
       let bytesFromClient = 0;
       const port = await sandbox.tcp((near) => {
-        const far = connect(toPort, "127.0.0.1");
+        const far = connect({
+          ...{ port: toPort, host: "127.0.0.1", noDelay: true },
+        });
         sandbox.defer(() => far.destroy());
         const pair: [Socket, Socket] = [near, far];
         pairs.add(pair);
         near.on("data", (chunk: Buffer) => {
           bytesFromClient += chunk.length;
-          if (isCut) return;
           far.write(chunk);
           if (bytesPerSecond === Infinity) return;
           near.pause();
           setTimeout(
-            () => near.resume(),
+            () => isCut || near.resume(),
             (chunk.length / bytesPerSecond) * 1_000,
           );
         });
-        far.on("data", (chunk: Buffer) => {
-          if (!isCut) near.write(chunk);
-        });
+        far.on("data", (chunk: Buffer) => near.write(chunk));
         const end = (): void => {
           if (isCut) return;
           pairs.delete(pair);
@@ -227,7 +244,10 @@ export function createSandbox() {
       });
       return {
         port,
-        cut: () => void (isCut = true),
+        cut() {
+          isCut = true;
+          for (const pair of pairs) for (const socket of pair) socket.pause();
+        },
         reset() {
           for (const pair of pairs)
             for (const socket of pair) socket.resetAndDestroy();
