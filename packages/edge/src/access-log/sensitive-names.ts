@@ -45,8 +45,9 @@ const HARMLESS = new Set([
 // Browsers have no other header to put a token into when they open a WebSocket.
 const ALWAYS = new Set(["sec-websocket-protocol"]);
 
-// Names come from strangers; a cache of them must have an end.
+// Names come from strangers; a cache of them must have an end, and hold no long ones.
 const MAX_CACHED = 2_000;
+const MAX_CACHED_LENGTH = 64;
 const MAX_JUDGED_LENGTH = 200;
 
 /** Builds the judge of names, for headers and query parameters alike. Case does not matter. */
@@ -60,6 +61,7 @@ export function createNameJudge(rules: NameRules): (name: string) => boolean {
       const lower = name.toLowerCase();
       sensitive =
         !keep.has(lower) && (redact.has(lower) || looksSensitive(name));
+      if (name.length > MAX_CACHED_LENGTH) return sensitive;
       if (cache.size >= MAX_CACHED) cache.clear();
       cache.set(name, sensitive);
     }

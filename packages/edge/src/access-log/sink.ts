@@ -85,8 +85,8 @@ export function createStreamSink(stream: Writable): Sink {
       );
     },
     reopen: () => undefined,
-    // The listener stays: an error may come late, and would be nobody's.
-    close() {},
+    // No write is under way, so no error of ours can come any more.
+    close: () => void stream.off("error", note),
   };
 }
 

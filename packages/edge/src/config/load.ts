@@ -1,6 +1,7 @@
 // Loads the configuration: file, environment and flags in, one complete and frozen object out, or all mistakes at once.
 import * as v from "valibot";
 import { EdgeError } from "../errors.ts";
+import { escapeControls } from "../util/escape.ts";
 import { camelKeys } from "./camel.ts";
 import { fields } from "./derive.ts";
 import { ALWAYS_RESERVED } from "./reserved-names.ts";
@@ -33,8 +34,8 @@ export class ConfigError extends EdgeError {
   constructor(problems: readonly ConfigProblem[]) {
     const count =
       problems.length === 1 ? "a mistake" : `${problems.length} mistakes`;
-    const lines = problems.map(
-      ({ path, source, message }) => `  ${path} (${source}): ${message}`,
+    const lines = problems.map(({ path, source, message }) =>
+      escapeControls(`  ${path} (${source}): ${message}`),
     );
     super(
       "config-invalid",

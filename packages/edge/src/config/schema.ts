@@ -365,7 +365,7 @@ const keys = v.strictObject({
       ),
       "allow-remote": v.optional(
         toggle(
-          "Accept an address in `admin.listen` that other machines can reach. It asks nobody for a password.",
+          "Accept an address in `admin.listen` that other machines can reach. It asks nobody for a password, and answers calls by IP address or as localhost only.",
         ),
         false,
       ),

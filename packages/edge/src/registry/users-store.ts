@@ -125,7 +125,13 @@ export function createUsersStore(options: UsersStoreOptions): UsersStore {
       removed: ids(change.removedIdentities),
       changed: ids(change.changedIdentities),
     });
-    if (!isEmptyChange(change)) options.onChange?.(change);
+    if (isEmptyChange(change)) return;
+    try {
+      options.onChange?.(change);
+    } catch (error) {
+      // A bug of whoever listens; nobody waits for this to hear of it, and the file was taken over.
+      log.error("change of the users file not carried through", { error });
+    }
   }
 
   function reject(error: unknown): void {

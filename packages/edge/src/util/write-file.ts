@@ -33,10 +33,10 @@ export async function writeFileAtomic(
   try {
     try {
       // Root may write files that somebody else reads: the edge does not run as root.
-      if (process.getuid?.() === 0) {
-        const { uid, gid } = old ?? (await stat(folder));
+      const { uid, gid } = old ?? (await stat(folder));
+      const own = await handle.stat();
+      if (process.getuid?.() === 0 && (own.uid !== uid || own.gid !== gid))
         await handle.chown(uid, gid);
-      }
       await handle.chmod(old ? old.mode & 0o7777 : mode);
       await handle.writeFile(content);
       await handle.sync();
