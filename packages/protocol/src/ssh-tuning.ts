@@ -16,8 +16,6 @@ export interface ChannelShape extends Duplex {
     state: string;
   };
   _client: { _protocol: { channelData(id: number, data: Buffer): void } };
-  /** A part of a write that waits for the peer's window. */
-  _chunk: Buffer | undefined;
   close(): void;
 }
 
@@ -89,7 +87,7 @@ export function tuneChannelClass(ChannelClass: {
       this.writableCorked > 0 ||
       this.writableEnded ||
       outgoing.state !== "open" ||
-      this._chunk !== undefined ||
+      this.destroyed ||
       length === 0 ||
       length > outgoing.window
     )
@@ -123,6 +121,7 @@ export function tuneChannelClass(ChannelClass: {
       state.length > 0 ||
       state.ended ||
       state.sync ||
+      this.destroyed ||
       this.listenerCount("data") === 0
     )
       return slowPush.call(this, chunk, encoding);

@@ -1,5 +1,11 @@
 // The one door to what ssh2 keeps to itself. inside-ssh2.test.ts fails when an upgrade of ssh2 moves any of it.
 import type { Channel, Client } from "ssh2";
+import {
+  poolPadding,
+  tuneChannelClass,
+  type ChannelShape,
+  type ProtocolShape,
+} from "@expose/protocol";
 
 interface ClientInternals {
   readonly _callbacks: ((failed: unknown) => void)[];
@@ -29,6 +35,18 @@ const insideClient = (client: Client): ClientInternals =>
   client as unknown as ClientInternals;
 const insideChannel = (channel: Channel): ChannelInternals =>
   channel as unknown as ChannelInternals;
+
+/** Makes the channels of ssh2 fast, once for all; told by one of them, since ssh2 does not export their class. */
+export function tuneChannels(channel: Channel): void {
+  tuneChannelClass({
+    prototype: Object.getPrototypeOf(channel) as ChannelShape,
+  });
+}
+
+/** Makes the packets of a connection cheap, from now on. */
+export function tunePackets(client: Client): void {
+  poolPadding((client as unknown as { _protocol: ProtocolShape })._protocol);
+}
 
 /**
  * Sends a `keepalive@openssh.com` request, which every server answers with yes or no (RFC 4254 section 4). ssh2 has a

@@ -10,7 +10,7 @@ import type {
 import type { LinkPressure } from "@expose/protocol";
 import { ExposeError } from "../errors.ts";
 import type { ConnectionFacts } from "./connection-facts.ts";
-import { pingServer, sendSignal } from "./inside-ssh2.ts";
+import { pingServer, sendSignal, tunePackets } from "./inside-ssh2.ts";
 import { watchLiveness, type LivenessTimes } from "./liveness.ts";
 import { printable } from "./log.ts";
 import { tameChannel } from "./tame-channel.ts";
@@ -92,6 +92,7 @@ export class SshConnection {
           ),
         ),
     );
+    tunePackets(client);
     client.on("error", (error) =>
       this.destroy(this.#lost(printable(error.message), error)),
     );

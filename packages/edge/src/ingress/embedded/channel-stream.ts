@@ -1,7 +1,12 @@
 // Makes a channel of ssh2's server behave like a socket: half-close, destroy, close, and no lost callback. The instance
 // is patched rather than wrapped, because every byte of every visitor passes here.
 import { type Duplex, Writable } from "node:stream";
-import type { AdoptedChannel, Door, PrivateChannel } from "./ssh2-door.ts";
+import {
+  tuneChannels,
+  type AdoptedChannel,
+  type Door,
+  type PrivateChannel,
+} from "./ssh2-door.ts";
 
 // ssh2 lets 2 MiB queue up in each direction of each channel, on top of the window of 2 MiB. This much is enough to
 // keep a channel busy, because only what the window does not let through waits here.
@@ -18,6 +23,7 @@ const HIGH_WATER_MARK = 256 * 1024;
  * @param channel just opened and not yet read
  */
 export function adoptChannel(channel: PrivateChannel, door: Door): Duplex {
+  tuneChannels(channel);
   // What ssh2 does at 'finish' is to send EOF and CLOSE together, which loses the other direction.
   channel.removeAllListeners("finish").removeAllListeners("prefinish");
   channel.on("finish", sendEof);

@@ -2,7 +2,7 @@
 // or a client sends must neither end it nor make it grow.
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
-import { PRODUCT_VERSION } from "@expose/protocol";
+import { batchWrites, PRODUCT_VERSION } from "@expose/protocol";
 import ssh2 from "ssh2";
 import { EdgeError } from "../../errors.ts";
 import type { Identity } from "../../registry/identity.ts";
@@ -16,7 +16,7 @@ import {
   type EmbeddedIngressOptions,
   type EmbeddedLimits,
 } from "./options.ts";
-import { socketOf } from "./ssh2-door.ts";
+import { socketOf, tunePackets } from "./ssh2-door.ts";
 import { upkeepIntervalMs } from "./upkeep.ts";
 
 /** The embedded SSH server. */
@@ -95,7 +95,10 @@ export function createEmbeddedIngress(
   ssh.on("connection", (connection) => {
     const socket = socketOf(connection);
     greeted.set(socket, new EmbeddedConnection(connection, host));
-    connection.on("ready", () => sockets.get(socket)?.());
+    connection.on("ready", () => {
+      sockets.get(socket)?.();
+      tunePackets(connection);
+    });
     connection.on("close", () => greeted.delete(socket));
   });
 
@@ -125,6 +128,7 @@ export function createEmbeddedIngress(
       loggedIn();
       sockets.delete(socket);
     });
+    batchWrites(socket);
     ssh.injectSocket(socket);
   });
 

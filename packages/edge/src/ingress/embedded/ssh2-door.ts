@@ -3,6 +3,12 @@
 // of ssh2 breaks what is assumed here.
 import type { Socket } from "node:net";
 import type { Connection, ServerChannel } from "ssh2";
+import {
+  poolPadding,
+  tuneChannelClass,
+  type ChannelShape,
+  type ProtocolShape,
+} from "@expose/protocol";
 import { escapeControls } from "../../util/escape.ts";
 
 /** Reasons for a disconnect (RFC 4253 section 11.1). */
@@ -216,6 +222,20 @@ export function openDoor(
 /** The socket under a connection of ssh2's server. */
 export function socketOf(connection: Connection): Socket {
   return (connection as unknown as PrivateConnection)._sock;
+}
+
+/** Makes the packets of a connection cheap, from now on. */
+export function tunePackets(connection: Connection): void {
+  poolPadding(
+    (connection as unknown as { _protocol: ProtocolShape })._protocol,
+  );
+}
+
+/** Makes the channels of ssh2 fast, once for all; told by one of them, since ssh2 does not export their class. */
+export function tuneChannels(channel: PrivateChannel): void {
+  tuneChannelClass({
+    prototype: Object.getPrototypeOf(channel) as ChannelShape,
+  });
 }
 
 // SSH_MSG_DISCONNECT (RFC 4253 section 11.1); ssh2's own has no room for a text.
