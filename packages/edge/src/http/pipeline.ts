@@ -60,7 +60,10 @@ export function serveUpgrade(visit: Visit, socket: Socket, head: Buffer): void {
 // Phase "route".
 function route(visit: Visit, next: UpstreamPhase): void {
   const routed = examine(visit);
-  if ("code" in routed) return visit.answer(routed);
+  if ("code" in routed) {
+    visit.connection.stopReceiving();
+    return visit.answer(routed);
+  }
   findTunnel(visit, routed, next);
 }
 

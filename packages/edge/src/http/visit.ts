@@ -127,7 +127,7 @@ export class Visit {
     if (this.over) return;
     this.error = code;
     // To HTTP/1.0 the end of the connection is the end of the body: only a reset tells the difference.
-    this.connection.destroy(this.request.httpVersionMinor === 0);
+    this.connection.breakOff(this.request.httpVersionMinor === 0);
     this.finish();
   }
 

@@ -133,7 +133,7 @@ export class VisitorConnection {
       if (at >= 0) this.#waiting.splice(at, 1);
       return;
     }
-    if (this.#socket.destroyed || this.#upgraded) return;
+    if (!this.#socket.writable || this.#upgraded) return;
     this.#bytesAtIdle = this.#socket.bytesRead;
     this.#finishReading(visit);
     if (this.#waiting.length === 0 && !this.#broken) this.#current = undefined;
@@ -152,10 +152,26 @@ export class VisitorConnection {
     this.#endSoon();
   }
 
-  /** Closes at once. @param reset whether the visitor must not take it for an orderly end */
-  destroy(reset = false): void {
-    if (reset) this.#socket.resetAndDestroy();
-    else this.#socket.destroy();
+  /** Closes at once. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /**
+   * Closes in the middle of an answer, as soon as what there is of it has gone out.
+   *
+   * @param reset whether the end of the connection would pass for the end of the answer
+   */
+  breakOff(reset: boolean): void {
+    this.#broken = true;
+    const socket = this.#socket;
+    if (reset) socket.write("", () => socket.resetAndDestroy());
+    else socket.destroySoon();
+  }
+
+  /** Takes no request after the one at hand: nobody knows for sure where the next one would begin. */
+  stopReceiving(): void {
+    this.#broken = true;
   }
 
   /** Ends the connection if a time limit has passed. @param now performance.now() */
