@@ -23,7 +23,8 @@ export class TestForward implements Forward {
   readonly sockets = new Set<Socket>();
   /** Keeps connect() from going on until it resolves. */
   gate: Promise<void> | undefined;
-  refuses = false;
+  /** How connect() fails; undefined: it does not. */
+  refuses: "failed" | "down" | undefined;
   #callbacks = new Set<() => void>();
 
   constructor(port: number) {
@@ -41,7 +42,9 @@ export class TestForward implements Forward {
     this.visitors.push(visitor);
     await this.gate;
     if (this.refuses || this.closed)
-      throw new EdgeError("forward-failed", "The client refused.");
+      throw new EdgeError("forward-failed", "The client refused.", {
+        upstreamDown: this.refuses === "down",
+      });
     const socket = net.connect({ port: this.port, host: "127.0.0.1" });
     socket.setNoDelay(true);
     socket.pause();

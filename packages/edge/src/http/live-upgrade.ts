@@ -8,6 +8,7 @@ import { socketOf } from "./channel-socket.ts";
 import { CLOSE_GOING_AWAY, FrameCounter } from "./frame-counter.ts";
 import { filterResponseHeaders } from "./headers.ts";
 import { MAX_INTERIM_RESPONSES } from "./limits.ts";
+import { explainNoConnection } from "./pool.ts";
 import type { Refusal } from "./refusal.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { TunnelState } from "./tunnel-state.ts";
@@ -87,7 +88,12 @@ export class LiveUpgrade implements VisitTask, UpgradeEvents {
       .openDedicated({ address: visit.visitor, port: visit.connection.port })
       .then(
         (connection) => this.#guarded(() => this.#connected(connection)),
-        () => this.#refuse({ code: "forward-failed", retryAfterS: 1 }),
+        (error: unknown) =>
+          this.#refuse(
+            explainNoConnection(error) === "down"
+              ? { code: "upstream-down" }
+              : { code: "forward-failed", retryAfterS: 1 },
+          ),
       );
   }
 

@@ -1,5 +1,6 @@
 // The connections of one tunnel to its upstream. Connections that served lately are used first, ones that nobody has
 // used are kept in reserve, and nobody waits for ever. Nothing here has a timer: the edge's sweep calls `sweep`.
+import { EdgeError } from "../errors.ts";
 import type {
   Forward,
   ForwardedConnection,
@@ -12,9 +13,18 @@ import { UpstreamConnection } from "./upstream-connection.ts";
 export interface PoolWaiter {
   /** A connection is there, and it is theirs: to be given back, or destroyed. */
   onConnection(connection: UpstreamConnection): void;
-  /** None could be opened. `closed` says that the pool itself has closed, so that another may serve. */
-  onNoConnection(reason: "failed" | "closed"): void;
+  /** None could be opened. */
+  onNoConnection(reason: NoConnection): void;
 }
+
+/** Why there is no connection. */
+export type NoConnection =
+  /** The tunnel failed. */
+  | "failed"
+  /** The tunnel works, and its client cannot reach the local service. */
+  | "down"
+  /** The pool has closed. Another one may serve. */
+  | "closed";
 
 /** What a request may be served by. */
 export type Freshness =
@@ -259,14 +269,14 @@ export class Pool {
         this.#connected(connection);
         this.#connectMore();
       },
-      () => {
+      (error: unknown) => {
         this.#connecting--;
         // One attempt, one answer. Without anybody waiting it was a spare's, and the next request asks again: trying on
         // here would not end while the client refuses.
         const waiter = first(this.#waitersForNew) ?? first(this.#waiters);
         if (!waiter) return;
         this.cancel(waiter);
-        waiter.onNoConnection("failed");
+        waiter.onNoConnection(explainNoConnection(error));
         if (this.#waitersForNew.size + this.#waiters.size > 0)
           this.#connectMore();
       },
@@ -301,6 +311,10 @@ export class Pool {
     if (this.#waitersForNew.size + this.#waiters.size > 0) this.#connectMore();
   }
 }
+
+/** Tells from the error of a connect() which side failed. */
+export const explainNoConnection = (error: unknown): NoConnection =>
+  error instanceof EdgeError && error.upstreamDown ? "down" : "failed";
 
 function first<T>(set: Set<T>): T | undefined {
   for (const item of set) return item;

@@ -31,7 +31,9 @@ describe("a request", () => {
     await send(
       "GET http://app.test//x/../y?z HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n",
     );
-    expect(upstream.wires[0]!.text).toMatch(/^GET \/\/x\/..\/y\?z HTTP\/1.1\r\n/);
+    expect(upstream.wires[0]!.text).toMatch(
+      /^GET \/\/x\/..\/y\?z HTTP\/1.1\r\n/,
+    );
   });
 
   test("with a small body goes out in one piece with it", async () => {
@@ -48,37 +50,45 @@ describe("a request", () => {
     expect(answer).toMatch(/^HTTP\/1.1 200 OK\r\n/);
   });
 
-  test.each(["GET", "DELETE", "OPTIONS", "HEAD", "PUT", "POST", "PATCH", "PROPFIND"])(
-    "%s keeps its body, with a length and in chunks",
-    async (method) => {
-      const upstream = await useRawUpstream((wire) => {
-        wire.when(/hello$|\r\n0\r\n\r\n$/, () => wire.write("HTTP/1.1 204 X\r\n\r\n"));
-      });
-      const { send } = await useEdge(upstream.port);
-      await send(
-        request(method, "/", ["Content-Length: 5", "Connection: close"], "hello"),
+  test.each([
+    "GET",
+    "DELETE",
+    "OPTIONS",
+    "HEAD",
+    "PUT",
+    "POST",
+    "PATCH",
+    "PROPFIND",
+  ])("%s keeps its body, with a length and in chunks", async (method) => {
+    const upstream = await useRawUpstream((wire) => {
+      wire.when(/hello$|\r\n0\r\n\r\n$/, () =>
+        wire.write("HTTP/1.1 204 X\r\n\r\n"),
       );
-      expect(upstream.wires[0]!.text).toMatch(
-        /^[A-Z]+ \/ HTTP\/1.1\r\nHost: app.test\r\nContent-Length: 5\r\n[^]*\r\n\r\nhello$/,
-      );
-      expect(upstream.wires[0]!.text).not.toMatch(/transfer-encoding/i);
-      upstream.wires[0]!.socket.destroy();
-      await upstream.wires[0]!.untilClosed();
-      await send(
-        request(
-          method,
-          "/",
-          ["Transfer-Encoding: chunked", "Connection: close"],
-          "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
-        ),
-      );
-      const text = upstream.wires[1]!.text;
-      expect(text).toMatch(
-        /\r\nTransfer-Encoding: chunked\r\n[^]*\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n$/,
-      );
-      expect(text).not.toMatch(/content-length/i);
-    },
-  );
+    });
+    const { send } = await useEdge(upstream.port);
+    await send(
+      request(method, "/", ["Content-Length: 5", "Connection: close"], "hello"),
+    );
+    expect(upstream.wires[0]!.text).toMatch(
+      /^[A-Z]+ \/ HTTP\/1.1\r\nHost: app.test\r\nContent-Length: 5\r\n[^]*\r\n\r\nhello$/,
+    );
+    expect(upstream.wires[0]!.text).not.toMatch(/transfer-encoding/i);
+    upstream.wires[0]!.socket.destroy();
+    await upstream.wires[0]!.untilClosed();
+    await send(
+      request(
+        method,
+        "/",
+        ["Transfer-Encoding: chunked", "Connection: close"],
+        "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+      ),
+    );
+    const text = upstream.wires[1]!.text;
+    expect(text).toMatch(
+      /\r\nTransfer-Encoding: chunked\r\n[^]*\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n$/,
+    );
+    expect(text).not.toMatch(/content-length/i);
+  });
 
   test("keeps its trailers", async () => {
     const upstream = await useRawUpstream((wire) => {
@@ -89,7 +99,12 @@ describe("a request", () => {
       request(
         "POST",
         "/",
-        ["Transfer-Encoding: chunked", "Trailer: X-Sum", "TE: trailers", "Connection: close"],
+        [
+          "Transfer-Encoding: chunked",
+          "Trailer: X-Sum",
+          "TE: trailers",
+          "Connection: close",
+        ],
         "5;ext=1\r\nhello\r\n0\r\nX-Sum: 1\r\nx-sum: 2\r\nX-Forwarded-For: 6.6.6.6\r\nHost: evil\r\n\r\n",
       ),
     );
@@ -110,9 +125,7 @@ describe("a request", () => {
       "GET / HTTP/1.0\r\nHost: app.test\r\nTE: chunked\r\nConnection: keep-alive\r\n\r\n",
     );
     expect(upstream.wires[0]!.text).toMatch(/^GET \/ HTTP\/1.1\r\n/);
-    expect(answer).toBe(
-      "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello",
-    );
+    expect(answer).toBe("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello");
   });
 
   test("of HTTP/1.0 that asks for it keeps its connection when the length is known", async () => {
@@ -148,7 +161,12 @@ describe("a request", () => {
       ...["begin /unknown", "end /unknown", "begin /3", "end /3"],
     ]);
     expect(text.match(/HTTP\/1.1 200/g)).toHaveLength(4);
-    expect(records.map(({ target }) => target)).toEqual(["/1", "/2", "/unknown", "/3"]);
+    expect(records.map(({ target }) => target)).toEqual([
+      "/1",
+      "/2",
+      "/unknown",
+      "/3",
+    ]);
   });
 
   test("that is pipelined behind one that the edge answers itself gets its own answer", async () => {
@@ -214,21 +232,26 @@ describe("an answer", () => {
     ["GET", "204 No Content", "Content-Length: 0"],
     ["GET", "204 No Content", "Transfer-Encoding: chunked"],
     ["GET", "304 Not Modified", "Trailer: X\r\nTransfer-Encoding: chunked"],
-  ])("to %s with %s and %s has no body, and the connection serves on", async (method, status, field) => {
-    const upstream = await useCannedUpstream(`HTTP/1.1 ${status}\r\n${field}\r\n\r\n`);
-    const { connect, forward } = await useEdge(upstream.port);
-    const wire = await connect();
-    wire.write(request(method, "/1"));
-    await wire.until("\r\n\r\n");
-    wire.write(request(method, "/2"));
-    await wire.until(/\r\n\r\n.*\r\n\r\n/s);
-    const heads = wire.text.split("\r\n\r\n");
-    expect(heads[2]).toBe("");
-    const kept = field.startsWith("Content-Length: 9");
-    expect(heads[0]!.includes("Content-Length")).toBe(kept);
-    expect(heads[0]).not.toMatch(/Transfer-Encoding|Trailer/);
-    expect(forward.connects).toBe(1);
-  });
+  ])(
+    "to %s with %s and %s has no body, and the connection serves on",
+    async (method, status, field) => {
+      const upstream = await useCannedUpstream(
+        `HTTP/1.1 ${status}\r\n${field}\r\n\r\n`,
+      );
+      const { connect, forward } = await useEdge(upstream.port);
+      const wire = await connect();
+      wire.write(request(method, "/1"));
+      await wire.until("\r\n\r\n");
+      wire.write(request(method, "/2"));
+      await wire.until(/\r\n\r\n.*\r\n\r\n/s);
+      const heads = wire.text.split("\r\n\r\n");
+      expect(heads[2]).toBe("");
+      const kept = field.startsWith("Content-Length: 9");
+      expect(heads[0]!.includes("Content-Length")).toBe(kept);
+      expect(heads[0]).not.toMatch(/Transfer-Encoding|Trailer/);
+      expect(forward.connects).toBe(1);
+    },
+  );
 
   test("of server-sent events arrives event by event, head first", async () => {
     const upstream = await useRawUpstream();
@@ -237,7 +260,9 @@ describe("an answer", () => {
     wire.write(request("GET", "/events"));
     const server = await upstream.wire();
     await server.until("\r\n\r\n");
-    server.write("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+    server.write(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+    );
     await wire.until("\r\n\r\n");
     server.write("9\r\ndata: 1\n\n\r\n");
     await wire.until("data: 1\n\n");
@@ -288,7 +313,10 @@ describe("interim answers", () => {
 });
 
 describe("Expect: 100-continue", () => {
-  const expecting = request("POST", "/", ["Expect: 100-Continue", "Content-Length: 5"]);
+  const expecting = request("POST", "/", [
+    "Expect: 100-Continue",
+    "Content-Length: 5",
+  ]);
 
   test("is passed on, and the upstream's 100 comes back before the body goes", async () => {
     const upstream = await useRawUpstream();
@@ -337,7 +365,9 @@ describe("Expect: 100-continue", () => {
     const wire = await connect();
     wire.write(expecting);
     const text = await wire.untilEnded();
-    expect(text).toBe("HTTP/1.1 401 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
+    expect(text).toBe(
+      "HTTP/1.1 401 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno",
+    );
     await upstream.wires[0]!.untilEnded();
     expect(upstream.wires[0]!.text).not.toContain("hello");
   });
@@ -394,7 +424,9 @@ describe("bodies", () => {
           },
         });
         outgoing.end(body);
-        const [response] = (await once(outgoing, "response")) as [http.IncomingMessage];
+        const [response] = (await once(outgoing, "response")) as [
+          http.IncomingMessage,
+        ];
         const hash = createHash("sha256");
         for await (const piece of response) hash.update(piece as Buffer);
         expect(hash.digest("hex")).toBe(
@@ -417,7 +449,11 @@ describe("the host header policy", () => {
     const { send, tunnel } = await useEdge(upstream.port);
     tunnel.hostHeader = "rewrite";
     await send(
-      get("/", "Origin: http://app.test:8000", "Referer: http://app.test:8000/x"),
+      get(
+        "/",
+        "Origin: http://app.test:8000",
+        "Referer: http://app.test:8000/x",
+      ),
     );
     const { text } = upstream.wires[0]!;
     expect(text).toContain("\r\nHost: localhost:8080\r\n");
@@ -433,7 +469,12 @@ test("a record tells what happened", async () => {
     now: () => 1_700_000_000_000,
   });
   await send(
-    request("POST", "/a?b", ["X-A: 1", "Content-Length: 5", "Connection: close"], "hello"),
+    request(
+      "POST",
+      "/a?b",
+      ["X-A: 1", "Content-Length: 5", "Connection: close"],
+      "hello",
+    ),
   );
   const told = await record();
   expect(told).toMatchObject({

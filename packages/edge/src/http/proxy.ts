@@ -1,6 +1,6 @@
 // The upstream phase of a plain request: takes a connection, sends the request, passes the answer on, and gives the
 // connection back if nothing about it is in doubt.
-import type { Freshness, PoolWaiter } from "./pool.ts";
+import type { Freshness, NoConnection, PoolWaiter } from "./pool.ts";
 import type { Refusal } from "./refusal.ts";
 import { RequestBody } from "./request-body.ts";
 import type { ResponseHead } from "./response-head.ts";
@@ -77,9 +77,10 @@ export class Relay implements VisitTask, PoolWaiter, ConnectionUser {
     else this.#sendBody(this.#head);
   }
 
-  onNoConnection(reason: "failed" | "closed"): void {
+  onNoConnection(reason: NoConnection): void {
     // Nothing was sent, so whoever holds the name now may serve it.
     if (reason === "closed" && !this.#visit.retried) this.#tryAgain();
+    else if (reason === "down") this.#refuse({ code: "upstream-down" });
     else this.#refuse({ code: "forward-failed", retryAfterS: 1 });
   }
 

@@ -52,25 +52,73 @@ describe.each(METHODS)("%s", (method) => {
   });
 
   test.each([
-    ["both framings", ["Content-Length: 4", "Transfer-Encoding: chunked"], `0\r\n\r\n${SMUGGLED}`],
-    ["both framings, turned", ["Transfer-Encoding: chunked", "Content-Length: 4"], `0\r\n\r\n${SMUGGLED}`],
-    ["two lengths", ["Content-Length: 0", `Content-Length: ${SMUGGLED.length}`], SMUGGLED],
+    [
+      "both framings",
+      ["Content-Length: 4", "Transfer-Encoding: chunked"],
+      `0\r\n\r\n${SMUGGLED}`,
+    ],
+    [
+      "both framings, turned",
+      ["Transfer-Encoding: chunked", "Content-Length: 4"],
+      `0\r\n\r\n${SMUGGLED}`,
+    ],
+    [
+      "two lengths",
+      ["Content-Length: 0", `Content-Length: ${SMUGGLED.length}`],
+      SMUGGLED,
+    ],
     ["two equal lengths", ["Content-Length: 2", "Content-Length: 2"], "ab"],
     ["a list of lengths", ["Content-Length: 2, 2"], "ab"],
     ["a signed length", ["Content-Length: +2"], "ab"],
     ["another coding", ["Transfer-Encoding: xchunked"], `0\r\n\r\n${SMUGGLED}`],
-    ["a list of codings", ["Transfer-Encoding: gzip, chunked"], `0\r\n\r\n${SMUGGLED}`],
-    ["identity and chunked", ["Transfer-Encoding: identity", "Transfer-Encoding: chunked"], `0\r\n\r\n${SMUGGLED}`],
-    ["chunked twice", ["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"], "0\r\n\r\n"],
-    ["a space before the colon", ["Transfer-Encoding : chunked"], `0\r\n\r\n${SMUGGLED}`],
-    ["a folded coding", ["Transfer-Encoding:\r\n chunked"], `0\r\n\r\n${SMUGGLED}`],
-    ["a vertical tab", ["Transfer-Encoding: \vchunked"], `0\r\n\r\n${SMUGGLED}`],
+    [
+      "a list of codings",
+      ["Transfer-Encoding: gzip, chunked"],
+      `0\r\n\r\n${SMUGGLED}`,
+    ],
+    [
+      "identity and chunked",
+      ["Transfer-Encoding: identity", "Transfer-Encoding: chunked"],
+      `0\r\n\r\n${SMUGGLED}`,
+    ],
+    [
+      "chunked twice",
+      ["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"],
+      "0\r\n\r\n",
+    ],
+    [
+      "a space before the colon",
+      ["Transfer-Encoding : chunked"],
+      `0\r\n\r\n${SMUGGLED}`,
+    ],
+    [
+      "a folded coding",
+      ["Transfer-Encoding:\r\n chunked"],
+      `0\r\n\r\n${SMUGGLED}`,
+    ],
+    [
+      "a vertical tab",
+      ["Transfer-Encoding: \vchunked"],
+      `0\r\n\r\n${SMUGGLED}`,
+    ],
     ["a bare LF", ["X: 1\nTransfer-Encoding: chunked"], `0\r\n\r\n${SMUGGLED}`],
     ["a bare CR", ["X: 1\rTransfer-Encoding: chunked"], `0\r\n\r\n${SMUGGLED}`],
     ["NUL", ["X: \0"], ""],
-    ["a chunk size that is none", ["Transfer-Encoding: chunked"], `0x2\r\nab\r\n0\r\n\r\n`],
-    ["a chunk that is too long", ["Transfer-Encoding: chunked"], `2\r\nabc\r\n0\r\n\r\n`],
-    ["a chunk size with bare LF", ["Transfer-Encoding: chunked"], `2\nab\n0\n\n`],
+    [
+      "a chunk size that is none",
+      ["Transfer-Encoding: chunked"],
+      `0x2\r\nab\r\n0\r\n\r\n`,
+    ],
+    [
+      "a chunk that is too long",
+      ["Transfer-Encoding: chunked"],
+      `2\r\nabc\r\n0\r\n\r\n`,
+    ],
+    [
+      "a chunk size with bare LF",
+      ["Transfer-Encoding: chunked"],
+      `2\nab\n0\n\n`,
+    ],
     ["two Hosts", ["Host: app.test"], ""],
     ["two Hosts that differ", ["Host: other.test"], ""],
     ["a second Host with a space", ["Host : other.test"], ""],
@@ -103,7 +151,12 @@ describe.each(METHODS)("%s", (method) => {
       request(
         method,
         "/outer",
-        ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk", `Content-Length: ${SMUGGLED.length}`],
+        [
+          "Connection: Upgrade, HTTP2-Settings",
+          "Upgrade: h2c",
+          "HTTP2-Settings: AAMAAABk",
+          `Content-Length: ${SMUGGLED.length}`,
+        ],
         SMUGGLED + SMUGGLED,
       ),
     );
@@ -118,9 +171,16 @@ describe.each(METHODS)("%s", (method) => {
     for (const framing of ["Content-Length: 5", "Transfer-Encoding: chunked"]) {
       const { send, upstream } = await useBoth();
       const text = await send(
-        request(method, "/outer", ["Connection: Upgrade", "Upgrade: websocket", framing], SMUGGLED),
+        request(
+          method,
+          "/outer",
+          ["Connection: Upgrade", "Upgrade: websocket", framing],
+          SMUGGLED,
+        ),
       );
-      expect(text).toMatch(/^HTTP\/1.1 400 [^]*\r\nExpose-Error: upgrade-refused\r\n/);
+      expect(text).toMatch(
+        /^HTTP\/1.1 400 [^]*\r\nExpose-Error: upgrade-refused\r\n/,
+      );
       expect(upstream.wires).toHaveLength(0);
     }
   });
@@ -129,7 +189,12 @@ describe.each(METHODS)("%s", (method) => {
 test("the connection that a refused request came on serves nothing else", async () => {
   const { send, upstream } = await useBoth();
   const text = await send(
-    request("POST", "/", ["Content-Length: 1", "Transfer-Encoding: chunked"], `0\r\n\r\n${get("/second")}`),
+    request(
+      "POST",
+      "/",
+      ["Content-Length: 1", "Transfer-Encoding: chunked"],
+      `0\r\n\r\n${get("/second")}`,
+    ),
   );
   expect(text.match(/HTTP\/1.1 /g)).toHaveLength(1);
   expect(seen(upstream)).toBe("");
@@ -153,24 +218,78 @@ test.each([
   ["none", "GET / HTTP/1.1\r\n\r\n", 400, "host-invalid"],
   ["none, in HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", 400, "host-invalid"],
   ["an empty one", "GET / HTTP/1.1\r\nHost:\r\n\r\n", 400, "host-invalid"],
-  ["userinfo", "GET / HTTP/1.1\r\nHost: x@app.test\r\n\r\n", 400, "host-invalid"],
-  ["a path", "GET / HTTP/1.1\r\nHost: app.test/..\r\n\r\n", 400, "host-invalid"],
-  ["a space", "GET / HTTP/1.1\r\nHost: app.test x\r\n\r\n", 400, "host-invalid"],
-  ["a foreign name", "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n", 421, "host-unknown"],
-  ["an address", "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 421, "host-unknown"],
-  ["a name that nobody has", "GET / HTTP/1.1\r\nHost: no.test\r\n\r\n", 404, "tunnel-unknown"],
-  ["another one in the target", "GET http://no.test/ HTTP/1.1\r\nHost: app.test\r\n\r\n", 400, "host-invalid"],
-  ["a forward proxy's CONNECT", "CONNECT app.test:80 HTTP/1.1\r\nHost: app.test:80\r\n\r\n", 405, "request-invalid"],
-  ["an asterisk", "GET * HTTP/1.1\r\nHost: app.test\r\n\r\n", 400, "request-invalid"],
-])("a request whose Host is %s never reaches the upstream", async (_, text, status, code) => {
-  const { connect, upstream, record } = await useBoth();
-  const wire = await connect();
-  wire.write(text);
-  await wire.until("\r\n\r\n");
-  expect(wire.text).toMatch(new RegExp(`^HTTP/1.1 ${status} [^]*\r\nExpose-Error: ${code}\r\n`));
-  expect(await record()).toMatchObject({ status, error: code, visitor: "127.0.0.1" });
-  expect(upstream.wires).toHaveLength(0);
-});
+  [
+    "userinfo",
+    "GET / HTTP/1.1\r\nHost: x@app.test\r\n\r\n",
+    400,
+    "host-invalid",
+  ],
+  [
+    "a path",
+    "GET / HTTP/1.1\r\nHost: app.test/..\r\n\r\n",
+    400,
+    "host-invalid",
+  ],
+  [
+    "a space",
+    "GET / HTTP/1.1\r\nHost: app.test x\r\n\r\n",
+    400,
+    "host-invalid",
+  ],
+  [
+    "a foreign name",
+    "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n",
+    421,
+    "host-unknown",
+  ],
+  [
+    "an address",
+    "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    421,
+    "host-unknown",
+  ],
+  [
+    "a name that nobody has",
+    "GET / HTTP/1.1\r\nHost: no.test\r\n\r\n",
+    404,
+    "tunnel-unknown",
+  ],
+  [
+    "another one in the target",
+    "GET http://no.test/ HTTP/1.1\r\nHost: app.test\r\n\r\n",
+    400,
+    "host-invalid",
+  ],
+  [
+    "a forward proxy's CONNECT",
+    "CONNECT app.test:80 HTTP/1.1\r\nHost: app.test:80\r\n\r\n",
+    405,
+    "request-invalid",
+  ],
+  [
+    "an asterisk",
+    "GET * HTTP/1.1\r\nHost: app.test\r\n\r\n",
+    400,
+    "request-invalid",
+  ],
+])(
+  "a request whose Host is %s never reaches the upstream",
+  async (_, text, status, code) => {
+    const { connect, upstream, record } = await useBoth();
+    const wire = await connect();
+    wire.write(text);
+    await wire.until("\r\n\r\n");
+    expect(wire.text).toMatch(
+      new RegExp(`^HTTP/1.1 ${status} [^]*\r\nExpose-Error: ${code}\r\n`),
+    );
+    expect(await record()).toMatchObject({
+      status,
+      error: code,
+      visitor: "127.0.0.1",
+    });
+    expect(upstream.wires).toHaveLength(0);
+  },
+);
 
 test("CONNECT ends its connection, whatever follows", async () => {
   const { send, upstream } = await useBoth();
