@@ -4,17 +4,14 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { run } from "./run.mjs";
 
-/** Debian package, a program of it, what needs it, and what its `-h` must say where other programs bear the same name. */
-export const neededPackages = [
+/** Debian package, a program of it, and what needs it. */
+const neededPackages = [
   { name: "openssh-server", program: "sshd", use: "the openssh ingress" },
   { name: "openssh-client", program: "ssh", use: "plain ssh clients, agents" },
-  {
-    name: "netcat-openbsd",
-    program: "nc",
-    help: /-\S*U/,
-    use: "the openssh ingress's control channel (nc -U)",
-  },
+  { name: "perl-base", program: "perl", use: "the scripts of infra/sshd" },
+  { name: "procps", program: "ps", use: "what a process costs" },
   { name: "python3", program: "python3", use: "a single-threaded upstream" },
+  { name: "tmux", program: "tmux", use: "a real terminal" },
 ];
 
 // sshd lives where ordinary users' PATH does not lead.
@@ -27,7 +24,7 @@ const FOLDERS = [
 
 /** @throws when something is missing and cannot be installed; the message says exactly what to do */
 export async function installPackages() {
-  const missing = neededPackages.filter((entry) => !isThere(entry));
+  const missing = neededPackages.filter((entry) => !find(entry.program));
   if (missing.length === 0) return;
   const names = missing.map(({ name }) => name);
   const say = missing
@@ -45,19 +42,11 @@ export async function installPackages() {
   const apt = [...asRoot, "apt-get", "-q", "-y"];
   await run([...apt, "update"], { env });
   await run([...apt, "install", "--no-install-recommends", ...names], { env });
-  const still = missing.filter((entry) => !isThere(entry));
+  const still = missing.filter((entry) => !find(entry.program));
   if (still.length > 0)
     throw new Error(
       `apt-get did not bring ${still.map(({ name }) => name).join(", ")}; its messages stand above.`,
     );
-}
-
-function isThere({ program, help }) {
-  const path = find(program);
-  if (!path) return false;
-  if (!help) return true;
-  const { stdout, stderr } = spawnSync(path, ["-h"], { encoding: "utf8" });
-  return help.test(`${stdout}${stderr}`);
 }
 
 const find = (program) =>
