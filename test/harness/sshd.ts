@@ -135,6 +135,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   async function stopAll(): Promise<void> {
     await kill9();
     if (reaper) await stop(reaper);
+    // Forced commands whose connection ended a moment ago are nobody's children any more.
+    await endProcesses(processesWith(folder));
     if (account) {
       await endProcesses(processesOf(account.uid));
       account.remove();
@@ -187,14 +189,11 @@ function installFiles(installation: Installation) {
   const names = ["authorized-keys", "control-session", "session-reaper"];
   for (const name of names) adapt(name, join(libexec, name), 0o755);
   adapt("sshd_config", join(etc, "sshd_config"), 0o644);
-  if (knowsPenalties())
-    adapt(
-      "sshd_config.d/penalties.conf",
-      join(etc, "sshd_config.d/penalties.conf"),
-      0o644,
-    );
   const hostKeyFile = join(etc, "ssh_host_ed25519_key");
   generateKey(hostKeyFile);
+  const penalties = "sshd_config.d/penalties.conf";
+  if (knowsPenalties(hostKeyFile))
+    adapt(penalties, join(etc, penalties), 0o644);
   const hostKey = readFileSync(`${hostKeyFile}.pub`, "utf8");
 
   function adapt(name: string, target: string, mode: number): void {
@@ -232,10 +231,12 @@ function adaptText(text: string, installation: Installation): string {
   );
 }
 
-function knowsPenalties(): boolean {
+function knowsPenalties(hostKeyFile: string): boolean {
+  const options = ["-o", "PerSourcePenalties=no", "-h", hostKeyFile];
   try {
-    const options = ["-T", "-f", "/dev/null", "-o", "PerSourcePenalties=no"];
-    execFileSync(SSHD, options, { stdio: "ignore" });
+    execFileSync(SSHD, ["-t", "-f", "/dev/null", ...options], {
+      stdio: "ignore",
+    });
     return true;
   } catch {
     return false;
@@ -246,6 +247,7 @@ interface ProcessInfo {
   readonly pid: number;
   readonly parent: number;
   readonly uid: number;
+  readonly command: string;
 }
 
 function listProcesses(): ProcessInfo[] {
@@ -258,6 +260,7 @@ function listProcesses(): ProcessInfo[] {
         pid: Number(name),
         parent: Number(/^PPid:\t(\d+)/m.exec(status)?.[1]),
         uid: Number(/^Uid:\t(\d+)/m.exec(status)?.[1]),
+        command: readFileSync(`/proc/${name}/cmdline`, "utf8"),
       });
     } catch {
       // It ended while we looked.
@@ -278,6 +281,12 @@ function descendants(pid: number): number[] {
 const processesOf = (uid: number): number[] =>
   listProcesses()
     .filter((candidate) => candidate.uid === uid)
+    .map(({ pid }) => pid);
+
+/** Processes whose command line has that text. */
+const processesWith = (text: string): number[] =>
+  listProcesses()
+    .filter(({ command }) => command.includes(text))
     .map(({ pid }) => pid);
 
 async function endProcesses(pids: Iterable<number>): Promise<void> {
