@@ -4,7 +4,7 @@ import type { ServerResponse } from "node:http";
 import { isIPv6, type Socket } from "node:net";
 import type { EdgeRequest } from "./edge-request.ts";
 import type { Engine } from "./engine.ts";
-import { renderRawResponse } from "./error-page.ts";
+import { renderRawResponse, statusOf } from "./error-page.ts";
 import { plainAddress } from "./forwarded.ts";
 import { MAX_DRAINED_BYTES, MAX_PIPELINED_REQUESTS } from "./limits.ts";
 import { serveRequest, serveUpgrade } from "./pipeline.ts";
@@ -100,12 +100,19 @@ export class VisitorConnection {
     );
   }
 
-  /** Takes what Node's parser could not read, or did not get in time. */
-  reject(refusal: Refusal): void {
+  /**
+   * Takes what Node's parser could not read, or did not get in time.
+   *
+   * @param ended whether the visitor has half-closed in the middle of it
+   */
+  reject(refusal: Refusal, ended: boolean): void {
     const last = this.#waiting.at(-1);
     const visit = last?.visit ?? this.#current;
     const inBody = visit !== undefined && !visit.request.complete;
     if (this.#broken && !inBody) return;
+    // Nobody who half-closes in a body reads the answer; and nobody who has sent nothing waits for one.
+    if (inBody && ended) return this.destroy();
+    if (!visit && this.#socket.bytesRead === 0) return this.destroy();
     this.#broken = true;
     if (inBody && last) last.begin = (late) => late.answer(refusal);
     else if (inBody) {
@@ -115,7 +122,7 @@ export class VisitorConnection {
     // Behind a request that is being answered: nothing can be said before that answer is complete, and nothing is then.
     if (visit) return;
     if (!this.#socket.writable) return this.destroy();
-    if (this.#socket.bytesRead > 0) this.#recordUnread(refusal);
+    this.#recordUnread(refusal);
     this.sayAndClose(refusal);
   }
 
@@ -244,8 +251,7 @@ export class VisitorConnection {
   // The visitor has half-closed. Whoever does that while an answer is due has gone away: browsers close like this, and
   // no other sign of it would come before something is written.
   #ended(): void {
-    if (this.#upgraded) return;
-    if (this.#current || this.#broken) this.destroy();
+    if (this.#current && !this.#current.over && !this.#upgraded) this.destroy();
   }
 
   #closed(): void {
@@ -271,7 +277,7 @@ export class VisitorConnection {
         host: "",
         httpVersion: "",
         rawHeaders: [],
-        status: 400,
+        status: statusOf(refusal),
         error: refusal.code,
         upgraded: false,
         routeMs: 0,

@@ -61,7 +61,8 @@ export function createVisitorServer(
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     const connection = connections.get(socket as Socket);
     const refusal = explainClientError(error.code);
-    if (connection && refusal) connection.reject(refusal);
+    if (connection && refusal)
+      connection.reject(refusal, error.code === "HPE_INVALID_EOF_STATE");
     else socket.destroy();
   });
   return server;
