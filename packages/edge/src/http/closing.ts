@@ -32,15 +32,22 @@ export function startClosing(
   let idleTimer: NodeJS.Timeout | undefined;
 
   engine.draining = true;
-  const closed = Promise.all(servers.map(stopAccepting)).then(() => {
+  const closed = closeAll();
+  for (const upgrade of engine.upgrades) upgrade.goAway();
+
+  async function closeAll(): Promise<void> {
+    await Promise.all(servers.map(stopAccepting));
+    // A server counts a connection as gone before the connection itself says so.
+    await Promise.all(
+      [...engine.connections].map((each) => each.untilClosed()),
+    );
     clearTimeout(deadlineTimer);
     clearTimeout(idleTimer);
     engine.tunnels.close();
     // Stops Node's timer for slow heads. The server itself is closed already, which it complains about.
     for (const server of servers) server.close(() => {});
     release();
-  });
-  for (const upgrade of engine.upgrades) upgrade.goAway();
+  }
 
   function closeIdle(): void {
     for (const connection of engine.connections)

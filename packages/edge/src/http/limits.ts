@@ -46,6 +46,8 @@ export interface HttpTimeouts {
   readonly continueMs: number;
   /** How long the rest of a request's body is read and dropped after it was answered. */
   readonly drainMs: number;
+  /** How long the two ends of a WebSocket have to agree on the end once one of them has ended, or was told to. */
+  readonly closingMs: number;
   /** Every limit is checked this often; nothing has a timer of its own. */
   readonly sweepMs: number;
 }
@@ -74,6 +76,7 @@ export const defaultHttpTimeouts: HttpTimeouts = {
   poolIdleMs: 4_000,
   continueMs: 1_000,
   drainMs: 5_000,
+  closingMs: 2_000,
   sweepMs: 1_000,
 };
 

@@ -15,9 +15,6 @@ import type { TunnelState } from "./tunnel-state.ts";
 import { joinUpgrade, type UpgradeEvents } from "./upgrade.ts";
 import type { Visit, VisitTask } from "./visit.ts";
 
-// How long the two ends have to agree on the end once one of them has ended, or was told to.
-const CLOSING_MS = 2_000;
-
 /**
  * Says why an upgrade may not pass: whatever could make the upstream see another request in what follows it
  * (CVE-2026-2833, RFC 9931).
@@ -127,8 +124,8 @@ export class LiveUpgrade implements VisitTask, UpgradeEvents {
     if (this.#visit.upgraded) {
       if (this.#closingSince === 0) return;
       const closingMs = now - this.#closingSince;
-      if (closingMs > 2 * CLOSING_MS) this.#visit.connection.destroy();
-      else if (closingMs > CLOSING_MS) this.#socket.end();
+      if (closingMs > 2 * timeouts.closingMs) this.#visit.connection.destroy();
+      else if (closingMs > timeouts.closingMs) this.#socket.end();
       return;
     }
     const quietMs = now - this.#movedAt;
@@ -153,8 +150,7 @@ export class LiveUpgrade implements VisitTask, UpgradeEvents {
         this.#refuse({ code: "upstream-invalid" });
     });
     request.on("response", (response: IncomingMessage) => {
-      // Keeps http-proxy from passing it on itself, with a head that does not fit the body any more.
-      Object.assign(response, { upgrade: true });
+      keepFromProxy(response);
       this.#guarded(() => this.#passRefusal(response));
     });
     request.on("upgrade", (response: IncomingMessage) =>
@@ -316,6 +312,15 @@ function groupedPairs(flat: readonly string[]): Map<string, string[]> {
     groups.set(name, [...(groups.get(name) ?? []), flat[i + 1]!]);
   }
   return groups;
+}
+
+// http-proxy would pass an answer on with a head that does not fit the body any more, unless its `upgrade` is set, which
+// it asks for once, right after this. Node asks as well, later, and must hear the truth.
+function keepFromProxy(response: IncomingMessage): void {
+  let asked = false;
+  Object.defineProperty(response, "upgrade", {
+    get: () => !asked && (asked = true),
+  });
 }
 
 const isParseError = (error: Error): boolean =>

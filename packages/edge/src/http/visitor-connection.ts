@@ -143,6 +143,8 @@ export class VisitorConnection {
     if (!this.#socket.writable || this.#upgraded) return;
     this.#bytesAtIdle = this.#socket.bytesRead;
     this.#finishReading(visit);
+    // Its head may have gone out before the edge began to stop, and promised to serve another.
+    if (this.engine.draining && this.#waiting.length === 0) this.#broken = true;
     if (this.#waiting.length === 0 && !this.#broken) this.#current = undefined;
     // The next answer has no socket to go to before Node has seen this one off.
     else visit.response.once("finish", () => this.#next());
@@ -157,6 +159,13 @@ export class VisitorConnection {
   endGently(): void {
     this.#broken = true;
     this.#endSoon();
+  }
+
+  /** Resolves when it has closed. */
+  untilClosed(): Promise<void> {
+    return new Promise((resolve) =>
+      this.#socket.once("close", () => resolve()),
+    );
   }
 
   /** Closes at once. */
