@@ -215,11 +215,11 @@ tunnels:
     await expose.exited;
 
     const all = startExpose(["start", "--all", "--json"], env);
-    await all.waitFor(/(?:"ready"[^]*?\n){3}/);
+    await all.waitFor(/(?:[^]*?"ready".*\n){3}/);
     all.kill("SIGINT");
     await all.exited;
 
-    const slip = await runExpose(["start", "wbe"], env);
+    const slip = await runExpose(["start", "wep"], env);
     expect(slip.code).toBe(2);
     expect(slip.stderr).toContain("Did you mean web?");
     const none = await runExpose(["start"], env);

@@ -17,7 +17,7 @@ async function start(sshd: PlainSshd, ...forwards: string[]) {
     sshd.env,
   );
   await expose.waitFor(
-    new RegExp(`(?:"event":"ready"[^]*?\\n){${forwards.length}}`),
+    new RegExp(`(?:[^]*?"event":"ready".*\\n){${forwards.length}}`),
   );
   const ports = [...expose.stdout.matchAll(/"url":"[^"]*:(\d+)"/g)].map(
     (match) => Number(match[1]),

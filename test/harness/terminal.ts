@@ -42,9 +42,9 @@ export async function startTerminal(
     [
       ...["-L", name, "-f", "/dev/null", "new-session", "-d"],
       ...["-x", String(columns), "-y", String(rows)],
-      "exec bash --norc --noprofile",
+      "exec env 'PS1=$ ' bash --norc --noprofile",
     ],
-    { env: { PATH: path, LANG: "C.UTF-8", PS1: "$ ", ...env } },
+    { env: { PATH: path, LANG: "C.UTF-8", HISTFILE: "/dev/null", ...env } },
   );
   onTestFinished(async () => {
     await run("kill-server").catch(() => {});

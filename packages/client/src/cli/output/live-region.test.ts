@@ -83,6 +83,18 @@ test("the end shows the cursor, once, and nothing is written after it", () => {
   expect(frames).toHaveLength(count);
 });
 
+test("after a resize the block is drawn from the top of the screen", () => {
+  const { screen, frames } = recordScreen();
+  const region = createLiveRegion(screen);
+  region.draw(["status"]);
+  expect(frames[0]).not.toContain("\x1b[H");
+  region.resized();
+  region.draw(["status"]);
+  expect(frames[1]).toMatch(/\[H[^J]*status.*J/s);
+  region.draw(["status"]);
+  expect(frames[2]).not.toContain("\x1b[H");
+});
+
 test("a suspended process leaves no block and a visible cursor behind", () => {
   const { screen, frames } = recordScreen();
   const region = createLiveRegion(screen);

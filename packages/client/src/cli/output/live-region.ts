@@ -30,19 +30,20 @@ const BEGIN = "\x1b[?2026h\x1b[?7l";
 const END = "\x1b[?7h\x1b[?2026l";
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
+const HOME = "\x1b[H";
 const SAVE_CURSOR = "\x1b7";
 const RESTORE_CURSOR = "\x1b8";
 const ERASE_LINE_RIGHT = "\x1b[K";
 const ERASE_BELOW = "\x1b[J";
 
 /**
- * Between frames the (hidden) cursor rests at the block's first column and line. Terminals that reflow on a resize keep
- * the cursor at its place in the text, so nobody has to guess how many rows the old lines have become; and what the
- * person types in the meantime is echoed into the block, which the next frame paints over.
+ * Between frames the (hidden) cursor rests at the block's first column and line; what the person types in the meantime
+ * is echoed into the block, which the next frame paints over. A resize moves what is on the screen about in ways that
+ * differ between terminals, so the block begins at the top of the screen from then on: what was above it there goes.
  */
 export function createLiveRegion(screen: Screen): LiveRegion {
   let shown: readonly string[] = [];
-  let stale = true;
+  let resized = false;
   let ended = false;
   // A terminal may take nothing for a while (Ctrl-S, a selection in progress). Frames are dropped then, never queued.
   let busy = false;
@@ -50,8 +51,7 @@ export function createLiveRegion(screen: Screen): LiveRegion {
   let toPrint: string[] = [];
 
   function frame(lines: readonly string[]): string {
-    // Where the cursor was left. After a resize the saved place means nothing, but the cursor went with the text.
-    const start = stale || shown.length === 0 ? "\r" : RESTORE_CURSOR;
+    const start = shown.length === 0 ? "\r" : resized ? HOME : RESTORE_CURSOR;
     const printed = toPrint.map((line) => `${line}\x1b[m${ERASE_BELOW}\n`);
     // Printed lines may be longer than the screen is wide, and must wrap.
     const above =
@@ -63,7 +63,7 @@ export function createLiveRegion(screen: Screen): LiveRegion {
     // written over itself does not flicker; erasing first would.
     const body = lines.map((line) => `${line}${ERASE_LINE_RIGHT}`).join("\r\n");
     const up = lines.length > 1 ? `\x1b[${lines.length - 1}A` : "";
-    stale = false;
+    resized = false;
     shown = lines;
     const hide = lines.length > 0 ? HIDE_CURSOR : "";
     return `${hide}${start}${above}${body}${ERASE_BELOW}${up}\r${SAVE_CURSOR}`;
@@ -91,15 +91,12 @@ export function createLiveRegion(screen: Screen): LiveRegion {
       flush();
     },
     resized() {
-      stale = true;
+      resized = true;
     },
     clear() {
       if (ended || shown.length === 0) return;
-      screen.writeSync(
-        `${stale ? "\r" : RESTORE_CURSOR}${ERASE_BELOW}${SHOW_CURSOR}`,
-      );
+      screen.writeSync(`${RESTORE_CURSOR}${ERASE_BELOW}${SHOW_CURSOR}`);
       shown = [];
-      stale = true;
     },
     end(lines) {
       if (ended) return;
