@@ -58,7 +58,7 @@ export async function openBare(options: BareOptions): Promise<BareTunnel> {
     ca: options.upstreamCa,
     eager: true,
   });
-  const connector = await createConnector(options.server, options, options.log);
+  const connector = await createConnector(options);
   const tunnel = new ReconnectingBareTunnel(
     formatUpstreamSpec(spec),
     upstream,

@@ -48,7 +48,7 @@ export async function openLocal(
     forwards: readonly LocalForwardSpec[];
   },
 ): Promise<LocalForwards> {
-  const connector = await createConnector(options.server, options, options.log);
+  const connector = await createConnector(options);
   const forwards = new LocalForwardSet(connector);
   try {
     // Ports first: what is wrong on this machine is known without asking a server.

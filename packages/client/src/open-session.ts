@@ -4,10 +4,10 @@ import { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatUpstreamSpec } from "@expose/protocol";
+import { completeOptions } from "./complete-options.ts";
 import { ExposeError } from "./errors.ts";
 import { createUpstream, type Upstream } from "./local/upstream.ts";
 import type { SessionOptions, TunnelOptions } from "./options.ts";
-import { resolveServer } from "./resolve-server.ts";
 import { resolveUpstreamSpec } from "./resolve-upstream.ts";
 import {
   HEALTHY_AFTER_MS,
@@ -74,9 +74,9 @@ export async function openSession(
   options: SessionOptions = {},
 ): Promise<Session> {
   options.signal?.throwIfAborted();
-  const server = await resolveServer(options);
-  const connector = await createConnector(server, options, options.log);
-  const session = new ReconnectingSession(connector, options);
+  const complete = await completeOptions(options);
+  const connector = await createConnector(complete);
+  const session = new ReconnectingSession(connector, complete);
   await session.start();
   return session;
 }

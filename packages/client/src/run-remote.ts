@@ -32,7 +32,7 @@ export type RemoteEnd = { code: number } | { signal: string };
  */
 export async function runRemote(options: RunRemoteOptions): Promise<RemoteEnd> {
   const { signal = new AbortController().signal } = options;
-  const connector = await createConnector(options.server, options, options.log);
+  const connector = await createConnector(options);
   const connection = await connector.connect(signal);
   try {
     const remote = await connection.exec(options.command);

@@ -14,11 +14,7 @@ import { generateHostKey } from "./ingress/embedded/host-key.ts";
 import type { EmbeddedIngressOptions } from "./ingress/embedded/options.ts";
 import type { OpensshIngress } from "./ingress/openssh/options.ts";
 import { createOpensshIngress } from "./ingress/openssh/ingress.ts";
-import {
-  createAdmin,
-  type Admin,
-  type Readiness,
-} from "./metrics/admin.ts";
+import { createAdmin, type Admin, type Readiness } from "./metrics/admin.ts";
 import { createEdgeMetrics } from "./metrics/edge-metrics.ts";
 import { matchesName } from "./registry/matches-name.ts";
 import type { UsersChange } from "./registry/diff-users.ts";
@@ -62,7 +58,8 @@ export function createEdge(
 ): Edge {
   return new ComposedEdge(
     config,
-    options.log ?? createLog({ level: config.log.level, format: config.log.format }),
+    options.log ??
+      createLog({ level: config.log.level, format: config.log.format }),
   );
 }
 
@@ -285,7 +282,10 @@ async function startParts(parts: Parts, config: EdgeConfig): Promise<void> {
 }
 
 async function closeParts(parts: Parts, deadlineMs: number): Promise<void> {
-  const ingresses = [...parts.embedded, ...(parts.openssh ? [parts.openssh] : [])];
+  const ingresses = [
+    ...parts.embedded,
+    ...(parts.openssh ? [parts.openssh] : []),
+  ];
   for (const ingress of ingresses) ingress.stopAccepting();
   parts.control.announceDrain();
   await parts.http.close({ deadlineMs });

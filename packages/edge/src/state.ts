@@ -12,8 +12,9 @@ const SECRET_BYTES = 32;
  * @throws EdgeError `state-unwritable`
  */
 export async function loadSecret(stateDir: string): Promise<Buffer> {
-  const text = await loadOrCreate(join(stateDir, "resume-secret"), () =>
-    `${randomBytes(SECRET_BYTES).toString("base64")}\n`,
+  const text = await loadOrCreate(
+    join(stateDir, "resume-secret"),
+    () => `${randomBytes(SECRET_BYTES).toString("base64")}\n`,
   );
   const secret = Buffer.from(text, "base64");
   if (secret.length >= SECRET_BYTES) return secret;
@@ -42,7 +43,12 @@ export async function loadOrCreate(
     // Another edge on the same state directory may be a moment faster: then its file counts.
     await writeFile(file, make(), { mode: 0o600, flag: "wx" }).catch(
       (error: unknown) => {
-        if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+        if (!(
+          error instanceof Error &&
+          "code" in error &&
+          error.code === "EEXIST"
+        ))
+          throw error;
       },
     );
     return await readFile(file, "utf8");

@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import type { SessionOptions } from "../options.ts";
 import { connectSsh } from "./connection.ts";
 import { createKeyring } from "./keyring.ts";
-import { silentLog, type SshLog } from "./log.ts";
+import { silentLog } from "./log.ts";
 import type { ConnectionFacts } from "./connection-facts.ts";
 import type { SshConnection } from "./ssh-connection.ts";
 import { resolveTarget, type SshTarget } from "./target.ts";
@@ -27,11 +27,10 @@ export interface Connector {
 
 /** @throws ExposeError as resolveTarget() */
 export async function createConnector(
-  server: string,
-  options: SessionOptions,
-  log: SshLog = silentLog,
+  options: SessionOptions & { server: string },
 ): Promise<Connector> {
-  const target = await resolveTarget(server, {
+  const { log = silentLog } = options;
+  const target = await resolveTarget(options.server, {
     identity: options.identity,
     knownHosts: options.knownHosts,
     sshConfig: options.sshConfig,

@@ -1,0 +1,31 @@
+// Every environment variable that the client looks at, in one list. docs/configuration.md shows it (a test compares).
+
+/** The variables and what each does. An empty one counts as not set. */
+export const environmentVariables = {
+  EXPOSE_SERVER:
+    "The server, as `--server` says it. The flag goes before it, and it before the file.",
+  EXPOSE_CONFIG:
+    "The configuration file, as `--config` names it. The flag goes before it.",
+  EXPOSE_DEBUG: "Set to anything: errors come with their stacks.",
+  NO_COLOR: "Set to anything: plain lines, as with `--no-color`.",
+  TERM: "`dumb`: plain lines, as with `--no-color`.",
+  XDG_CONFIG_HOME:
+    "Absolute path of the folder for configuration, in place of `~/.config`.",
+  SSH_AUTH_SOCK: "Socket of the SSH agent, as for ssh.",
+  USER: "Name to log in with where nothing else says one, as for ssh; then `LOGNAME`.",
+  LOGNAME: "See `USER`.",
+} as const;
+
+/** One of {@link environmentVariables}. */
+export type EnvironmentVariable = keyof typeof environmentVariables;
+
+/** Where variables come from: process.env, or what a test says. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @returns undefined for a variable that is not set, or empty */
+export function readVariable(
+  env: Environment,
+  name: EnvironmentVariable,
+): string | undefined {
+  return env[name] || undefined;
+}

@@ -1,0 +1,47 @@
+// Where the client's configuration is.
+import { isAbsolute, join, resolve } from "node:path";
+import { readVariable, type Environment } from "./environment.ts";
+
+/** What decides where the file is. */
+export interface ConfigLocation {
+  env: Environment;
+  /** The home folder. */
+  home: string;
+  /** `--config`. */
+  config?: string | undefined;
+}
+
+/**
+ * Gives the file's path: `--config`, else EXPOSE_CONFIG, else config.yaml in the folder for it.
+ * @returns `named` whether somebody asked for this very file, so that it has to exist
+ */
+export function locateConfig(location: ConfigLocation): {
+  path: string;
+  named: boolean;
+} {
+  const named = location.config ?? readVariable(location.env, "EXPOSE_CONFIG");
+  if (named !== undefined)
+    return { path: expandHome(named, location.home, "."), named: true };
+  return { path: join(configFolder(location), "config.yaml"), named: false };
+}
+
+/** Gives the folder that is ours: on every system the one of XDG's, which people find again over SSH. */
+export function configFolder({
+  env,
+  home,
+}: Pick<ConfigLocation, "env" | "home">): string {
+  const base = readVariable(env, "XDG_CONFIG_HOME");
+  // XDG Base Directory Specification: relative paths in these variables are to be ignored.
+  return join(
+    base !== undefined && isAbsolute(base) ? base : join(home, ".config"),
+    "expose",
+  );
+}
+
+/** Makes a path absolute; `~` stands for the home folder. */
+export function expandHome(path: string, home: string, from: string): string {
+  return resolve(
+    from,
+    path.replace(/^~(?=\/|$)/, () => home),
+  );
+}

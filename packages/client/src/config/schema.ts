@@ -1,0 +1,165 @@
+// What may stand in the client's configuration file. Types, messages and documentation derive from here.
+import {
+  explainInvalidName,
+  parseUpstreamSpec,
+  UpstreamSpecError,
+} from "@expose/protocol";
+import * as v from "valibot";
+
+/** Kinds of values, as the documentation names them. */
+export type ValueKind = "TEXT" | "PATH" | "PATHS" | "true|false" | "TARGET";
+
+const text = (kind: ValueKind, description: string) =>
+  v.pipe(
+    v.string("expected text"),
+    v.nonEmpty("expected text, and this is empty"),
+    v.metadata({ kind }),
+    v.description(description),
+  );
+
+const aPath = v.pipe(
+  v.string(),
+  v.nonEmpty("expected a path, and this is empty"),
+);
+
+const paths = (description: string) =>
+  v.pipe(
+    v.union(
+      [
+        v.pipe(
+          aPath,
+          v.transform((path) => [path]),
+        ),
+        v.array(aPath),
+      ],
+      "expected a path or a list of paths",
+    ),
+    v.metadata({ kind: "PATHS" satisfies ValueKind }),
+    v.description(description),
+  );
+
+const target = (description: string) =>
+  v.pipe(
+    // YAML reads 8080 as a number.
+    v.union(
+      [v.string(), v.pipe(v.number(), v.transform(String))],
+      "expected a port, host:port, a URL, unix:/path or a folder",
+    ),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      try {
+        return parseUpstreamSpec(dataset.value);
+      } catch (error) {
+        if (!(error instanceof UpstreamSpecError)) throw error;
+        addIssue({ message: error.message.replace(/\.$/, "") });
+        return NEVER;
+      }
+    }),
+    v.metadata({ kind: "TARGET" satisfies ValueKind }),
+    v.description(description),
+  );
+
+const name = (description: string) =>
+  v.pipe(
+    v.string("expected text (put a number into quotes)"),
+    v.check(
+      (value) => explainInvalidName(value) === undefined,
+      (issue) => (explainInvalidName(issue.input) ?? "").replace(/\.$/, ""),
+    ),
+    v.metadata({ kind: "TEXT" satisfies ValueKind }),
+    v.description(description),
+  );
+
+/** One tunnel of the file. */
+export const tunnelSchema = v.pipe(
+  v.strictObject({
+    upstream: v.optional(
+      target(
+        "Where the tunnel leads, written as for `expose http`. Required; `addr` and `port` are other words for it.",
+      ),
+    ),
+    addr: v.optional(target("As `upstream`, which ngrok calls so.")),
+    port: v.optional(target("As `upstream`.")),
+    name: v.optional(
+      name(
+        "Name of the tunnel: the first label of its URL. Default: a random one that stays the same over reconnects.",
+      ),
+    ),
+    subdomain: v.optional(name("As `name`, which ngrok calls so.")),
+    "host-header": v.optional(
+      v.pipe(
+        text(
+          "TEXT",
+          "Host header that the local service sees: `preserve` (the visitor's, the default), `rewrite` (its own address, with Origin and Referer to match), or this very value.",
+        ),
+        v.regex(
+          /^[\x21-\x7e]{1,260}$/,
+          "expected preserve, rewrite or a host name",
+        ),
+      ),
+    ),
+    "upstream-ca": v.optional(
+      text(
+        "PATH",
+        "PEM file with authorities that an `https://` target is verified against, beside Node's own.",
+      ),
+    ),
+  }),
+  v.check(
+    ({ upstream, addr, port }) =>
+      [upstream, addr, port].filter((value) => value !== undefined).length ===
+      1,
+    "expected one of upstream, addr and port",
+  ),
+  v.check(
+    (tunnel) => tunnel.name === undefined || tunnel.subdomain === undefined,
+    "expected name or subdomain, not both",
+  ),
+);
+
+/** The whole file. */
+export const configSchema = v.strictObject({
+  server: v.optional(
+    text(
+      "TEXT",
+      "The server: `user@host[:port]`, or a Host of `~/.ssh/config`. `expose login` writes it.",
+    ),
+  ),
+  identity: v.optional(
+    paths(
+      "Private key files to log in with at this `server`, in place of the agent's keys and those of `~/.ssh`. Not offered to another server that a flag or a variable names.",
+    ),
+  ),
+  "accept-new-host-key": v.optional(
+    v.pipe(
+      v.boolean("expected true or false"),
+      v.metadata({ kind: "true|false" satisfies ValueKind }),
+      v.description(
+        "Pin the host key of a server that was never seen without asking. A changed key is refused always. Default: `false`.",
+      ),
+    ),
+  ),
+  "known-hosts": v.optional(
+    paths(
+      "known_hosts files; new keys are written to the first. Default: `~/.config/expose/known_hosts`, then ssh's own.",
+    ),
+  ),
+  tunnels: v.optional(
+    v.pipe(
+      v.record(
+        v.pipe(
+          v.string(),
+          v.regex(
+            /^[a-z0-9][a-z0-9._-]*$/i,
+            "the name of a tunnel has letters, digits, dots, hyphens and underscores, and begins with one of the first two",
+          ),
+        ),
+        tunnelSchema,
+        "expected tunnels by their names",
+      ),
+      v.description("Tunnels for `expose start NAME… | --all`, by name."),
+    ),
+  ),
+});
+
+/** The file's content, checked. */
+export type ConfigFile = v.InferOutput<typeof configSchema>;
