@@ -56,11 +56,17 @@ export async function runDemo({ target, lan, lanAddress, lanDomain }) {
 
 /** @returns path of a private key, whose public half stands in the users file of the edge to be started */
 function makeIdentity(folder) {
-  const { private: secret, public: line } =
-    ssh2.utils.generateKeyPairSync("ed25519");
+  const { private: secret, public: line } = generateKey();
   writeFileSync(join(folder, "users"), `${line} ${NAME}\n`, { mode: 0o600 });
   writeFileSync(join(folder, "key"), secret, { mode: 0o600 });
   return join(folder, "key");
+}
+
+// One key in 256 is unreadable: ssh2's lib/keygen.js strips zero bytes that belong to it.
+function generateKey() {
+  const pair = ssh2.utils.generateKeyPairSync("ed25519");
+  const readable = !(ssh2.utils.parseKey(pair.private) instanceof Error);
+  return readable ? pair : generateKey();
 }
 
 async function startEdge(folder, network) {

@@ -14,7 +14,11 @@ const binary = inRoot(
 if (!existsSync(binary)) {
   cpSync(inRoot(SOURCE), inRoot(folder), { recursive: true });
   const installed = await run(
-    ["npm", "ci", "--ignore-scripts", "--prefix", inRoot(folder)],
+    // npm takes an optional package that it cannot fetch for one that is not wanted, so it has to try hard.
+    [
+      ...["npm", "ci", "--ignore-scripts", "--prefix", inRoot(folder)],
+      ...["--fetch-retries=6", "--fetch-retry-maxtimeout=20000"],
+    ],
     { stdoutToStderr: true },
   );
   if (!installed || !existsSync(binary)) {

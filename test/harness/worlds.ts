@@ -66,7 +66,9 @@ export function describeIngress(
   tests: (ingress: IngressKind) => void,
 ): void {
   for (const ingress of ["embedded", "openssh"] as const)
-    describe(`${title} (${ingress})`, () => tests(ingress));
+    describe(`${title} (${ingress})`, () => {
+      tests(ingress);
+    });
 }
 
 /** Lines of YAML that come on top of a world's own configuration; top-level keys that it has not. */
