@@ -1,4 +1,5 @@
 // The parts of `npm test` in order of speed, and how each is run.
+import { existsSync } from "node:fs";
 import { inRoot } from "./paths.mjs";
 import { run } from "./run.mjs";
 import { readReport } from "./vitest-report.mjs";
@@ -19,7 +20,10 @@ export const parts = {
   unit: () => vitest("unit"),
   arch: () => vitest("arch"),
   e2e: () => vitest("e2e"),
-  conformance: () => vitest("conformance"),
+  // Empty until its first suite; vitest fails when it finds no tests.
+  ...(existsSync(inRoot("test/conformance")) && {
+    conformance: () => vitest("conformance"),
+  }),
 };
 
 /** A check counts as one test. */

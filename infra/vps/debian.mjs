@@ -1,0 +1,154 @@
+// A Debian 12 from nothing in a temporary folder, with namespaces of its own: what runs in it cannot outlive it, and its
+// ports are not this machine's.
+import { execFileSync, spawn } from "node:child_process";
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+/** Where the empty Debian stands in for the names of the page. */
+const HOSTS = `127.0.0.1 localhost tunnel.example.com hello.tunnel.example.com\n`;
+
+/**
+ * Makes the system. Packages come from the mirror that this machine itself uses.
+ *
+ * @returns {Promise<{
+ *   root: string,
+ *   start(user: string, script: string, options?: { online?: boolean, input?: string }): import("node:child_process").ChildProcess,
+ *   close(): Promise<void>,
+ * }>}
+ */
+export async function createDebian() {
+  const folder = mkdtempSync(join(tmpdir(), "expose-vps-"));
+  const root = join(folder, "root");
+  let holder;
+  try {
+    execFileSync("debootstrap", ["bookworm", root, findMirror()], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    furnish(root);
+    holder = await holdNamespaces(root);
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+
+  return {
+    root,
+    start(user, script, { online = false, input } = {}) {
+      const home = user === "root" ? "/root" : `/home/${user}`;
+      const child = spawn(
+        "nsenter",
+        [
+          ...["--target", String(holder.pid), "--mount", "--pid"],
+          ...(online ? [] : ["--net"]),
+          ...["chroot", `--userspec=${user}:${user}`, root],
+          ...["env", "-i", `HOME=${home}`, `USER=${user}`, `TERM=dumb`],
+          // On a real machine a version manager or sudo takes care of where npm puts programs.
+          `PATH=${home}/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+          ...(user === "root" ? [] : [`npm_config_prefix=${home}/.local`]),
+          ...[
+            "DEBIAN_FRONTEND=noninteractive",
+            `npm_config_registry=${registry()}`,
+          ],
+          ...["bash", "-euo", "pipefail", "-c", `cd; ${script}`],
+        ],
+        { stdio: ["pipe", "pipe", "pipe"] },
+      );
+      child.stdin.on("error", () => {});
+      child.stdin.end(input ?? "");
+      return child;
+    },
+    async close() {
+      // The first process of a pid namespace takes all others with it, and the last one the mounts.
+      holder.kill("SIGKILL");
+      await new Promise((resolve) => holder.once("close", resolve));
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function findMirror() {
+  const folder = "/etc/apt/sources.list.d";
+  const files = [
+    "/etc/apt/sources.list",
+    ...readdirSync(folder).map((name) => join(folder, name)),
+  ];
+  for (const file of files) {
+    let text = "";
+    try {
+      text = readFileSync(file, "utf8");
+    } catch {
+      continue;
+    }
+    const url =
+      /^URIs: (\S+)/m.exec(text)?.[1] ??
+      /^deb (?:\[.*\] )?(https?:\S+) \S+ main/m.exec(text)?.[1];
+    if (url && /debian\/?$/.test(url)) return url;
+  }
+  throw new Error("No mirror of Debian's packages in /etc/apt.");
+}
+
+const registry = () =>
+  execFileSync("npm", ["config", "get", "registry"], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  }).trim();
+
+// What a VPS has and this does not, and Node, whose packages for Debian 12 come from elsewhere.
+function furnish(root) {
+  writeFileSync(join(root, "etc/hosts"), HOSTS);
+  copyFileSync("/etc/resolv.conf", join(root, "etc/resolv.conf"));
+  // Packages must not start services here: there is no init.
+  writeFileSync(join(root, "usr/sbin/policy-rc.d"), "#!/bin/sh\nexit 101\n", {
+    mode: 0o755,
+  });
+  copyFileSync(process.execPath, join(root, "usr/local/bin/node"));
+  const npm = realpathSync(
+    execFileSync("sh", ["-c", "command -v npm"], { encoding: "utf8" }).trim(),
+  );
+  const modules = join(root, "usr/local/lib/node_modules");
+  mkdirSync(modules, { recursive: true });
+  cpSync(dirname(dirname(npm)), join(modules, "npm"), { recursive: true });
+  symlinkSync(
+    "../lib/node_modules/npm/bin/npm-cli.js",
+    join(root, "usr/local/bin/npm"),
+  );
+}
+
+async function holdNamespaces(root) {
+  const script = `
+    mount -t proc proc "${root}/proc"
+    mount -t devpts devpts "${root}/dev/pts" -o newinstance,ptmxmode=0666
+    ln -sf pts/ptmx "${root}/dev/ptmx"
+    ip link set lo up
+    echo ready
+    exec sleep infinity`;
+  const unshare = spawn(
+    "unshare",
+    [
+      ...["--mount", "--net", "--pid", "--fork", "--kill-child"],
+      ...["sh", "-ec", script],
+    ],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  await new Promise((resolve, reject) => {
+    unshare.stdout.once("data", resolve);
+    unshare.once("close", () => reject(new Error("unshare failed.")));
+  });
+  const children = readFileSync(
+    `/proc/${unshare.pid}/task/${unshare.pid}/children`,
+    "utf8",
+  );
+  return Object.assign(unshare, { pid: Number(children.trim()) });
+}
