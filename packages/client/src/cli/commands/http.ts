@@ -1,5 +1,6 @@
 // `expose http TARGET`, and `expose TARGET` for short: one tunnel.
 import { ExposeError } from "../../errors.ts";
+import { validateUpstream } from "../../local/validate-upstream.ts";
 import { openBare } from "../../open-bare.ts";
 import { openSession } from "../../open-session.ts";
 import { resolveUpstreamSpec } from "../../resolve-upstream.ts";
@@ -27,6 +28,7 @@ type Open = (
 const openOnEdge: Open = async (context, flags, upstream, notice) => {
   // What is wrong with the command line itself is said before anything is asked of a server.
   const wanted = resolveWantedName(flags);
+  await validateUpstream(upstream, { ca: flags.upstreamCa });
   if (flags.remotePort !== undefined)
     throw new ExposeError(
       "usage-invalid",

@@ -2,6 +2,7 @@
 import type { ClientConfig, ConfiguredTunnel } from "../../config/load.ts";
 import { nearest } from "../../config/nearest.ts";
 import { ExposeError } from "../../errors.ts";
+import { validateUpstream } from "../../local/validate-upstream.ts";
 import { openSession } from "../../open-session.ts";
 import type { Tunnel } from "../../tunnel.ts";
 import type { CommandRun } from "../command.ts";
@@ -17,6 +18,8 @@ export const run: CommandRun = (context, names, flags) =>
       noticeLog(notice),
     );
     const wanted = selectTunnels(config, names, flags.all ?? false);
+    for (const { upstream, upstreamCa } of wanted)
+      await validateUpstream(upstream, { ca: upstreamCa });
     const session = await openSession(settings);
     try {
       const tunnels: Tunnel[] = [];
