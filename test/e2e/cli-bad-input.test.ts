@@ -2,9 +2,23 @@
 // Bad input to `expose`: each gives one clear message with a code and the next step, and its own exit status.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { eventsOf, runExpose, useCliHome } from "../harness/cli.ts";
+import {
+  afterAll,
+  beforeAll,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+} from "vitest";
+import {
+  eventsOf,
+  runExpose,
+  startExpose,
+  useCliHome,
+} from "../harness/cli.ts";
 import { startPlainSshd } from "../harness/plain-sshd.ts";
 import { hello, startUpstream } from "../harness/upstreams.ts";
 import { startWorld, type World } from "../harness/worlds.ts";
@@ -333,4 +347,24 @@ test("--version and --help load nothing that they do not need", async () => {
     for (const name of ["crypto", "tls", "dns"])
       expect(result.stderr.split("\n")).not.toContain(`NativeModule ${name}`);
   }
+});
+
+test("Ctrl-C before there is a tunnel ends at once, with a status that is no success", async () => {
+  const silent = createServer((socket) => socket.on("error", () => {}));
+  silent.listen(0, "127.0.0.1");
+  const connected = once(silent, "connection");
+  await once(silent, "listening");
+  onTestFinished(() => void silent.close());
+  const { port } = silent.address() as AddressInfo;
+  const sshd = await startPlainSshd();
+  const expose = startExpose(
+    ["8080", "--server", `nobody@127.0.0.1:${port}`],
+    sshd.env,
+  );
+  await connected;
+  const start = performance.now();
+  expose.kill("SIGINT");
+  expect(await expose.exited).toEqual({ code: 130, signal: null });
+  expect(performance.now() - start).toBeLessThan(1_000);
+  expect(expose.stdout + expose.stderr).toBe("");
 });

@@ -159,6 +159,38 @@ describeIngress("expose http", (ingress) => {
     );
   });
 
+  it("names the one flag or line that mends an answer of a dev server that refuses the host", async () => {
+    const vite = await startUpstream((_request, response) => {
+      response.writeHead(403, { "content-type": "text/plain" });
+      response.end(
+        'Blocked request. This host ("hinted.localhost") is not allowed.\nTo allow this host, add "hinted.localhost" to `server.allowedHosts` in vite.config.js.',
+      );
+    });
+    const expose = startExpose(
+      [`${vite.port}`, "-s", "hinted", ...connection()],
+      useCliHome().env,
+    );
+    await expose.waitFor(/through/);
+    await visit(world.urlOf("hinted"));
+    await expose.waitFor(/hint: .*(--host-header rewrite|allowedHosts)/);
+  });
+
+  it("says when the local service is away and when it is back", async () => {
+    const upstream = await startUpstream(hello);
+    const { port } = upstream;
+    await upstream.close();
+    const expose = startExpose(
+      [`${port}`, "-s", "down", ...connection(), "--json"],
+      useCliHome().env,
+    );
+    await expose.waitFor(/"event":"ready"/);
+    expect((await visit(world.urlOf("down"))).status).toBe(502);
+    await expose.waitFor(/"event":"upstream".*"state":"down".*Nothing listens/);
+    await startUpstream(hello, { port });
+    expect((await visit(world.urlOf("down"))).status).toBe(200);
+    await expose.waitFor(/"event":"upstream".*"state":"up"/);
+  });
+
   it("ends when nobody reads its events any more", async () => {
     const upstream = await startUpstream(hello);
     const expose = startExpose(

@@ -6,9 +6,16 @@ import type { LiveScreen } from "./output/terminal.ts";
 /** The streams and the environment of this process. Writing to a pipe that nobody reads is left to signals.ts. */
 export function processIo(): CliIo {
   return {
-    stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: process.stderr,
+    // Getters: each stream is opened when it is first touched, and most runs touch no stdin.
+    get stdin() {
+      return process.stdin;
+    },
+    get stdout() {
+      return process.stdout;
+    },
+    get stderr() {
+      return process.stderr;
+    },
     env: process.env,
     openScreen,
     onExit(callback) {

@@ -33,7 +33,8 @@ export async function runCli(
     return await run(context, args, flags);
   } catch (error) {
     // Ctrl-C before there was anything to close: the person knows.
-    if (signals.signal.aborted && isAborted(error)) return error.exitStatus;
+    if (signals.signal.aborted && isAborted(error))
+      return clientErrorCodes.aborted.exit;
     return reportError(error, wantsJson(argv), io);
   }
 }
@@ -46,8 +47,9 @@ function helpColumns(io: CliIo): number {
   return Math.min(columns || DEFAULT_HELP_COLUMNS, MAX_HELP_COLUMNS);
 }
 
-const isAborted = (error: unknown): error is ExposeError =>
-  error instanceof ExposeError && error.code === "aborted";
+const isAborted = (error: unknown): boolean =>
+  (error instanceof ExposeError && error.code === "aborted") ||
+  (error instanceof Error && error.name === "AbortError");
 
 // Also for command lines that could not be parsed.
 function wantsJson(argv: readonly string[]): boolean {

@@ -28,6 +28,7 @@ type Open = (
 const openOnEdge: Open = async (context, flags, upstream, notice) => {
   // What is wrong with the command line itself is said before anything is asked of a server.
   const wanted = resolveWantedName(flags);
+  checkHostHeader(flags.hostHeader);
   await validateUpstream(upstream, { ca: flags.upstreamCa });
   if (flags.remotePort !== undefined)
     throw new ExposeError(
@@ -79,6 +80,15 @@ const openOnPlainServer: Open = async (context, flags, upstream, notice) => {
     close: () => tunnel.close(),
   };
 };
+
+// What the configuration file takes too (config/schema.ts): one word of visible characters.
+function checkHostHeader(value: string | undefined): void {
+  if (value === undefined || /^[\x21-\x7e]{1,260}$/.test(value)) return;
+  throw new ExposeError(
+    "usage-invalid",
+    `--host-header "${value}" is no host: write preserve, rewrite or a host name.`,
+  );
+}
 
 function parseRemotePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : -1;

@@ -177,6 +177,19 @@ test("a low terminal gets as many requests as have room, the newest ones", () =>
     draw({ requests }, { columns, rows: 40 });
 });
 
+test("without an edge there is nothing to say of requests", () => {
+  expect(draw({ identity: undefined, behind: undefined, requests: [] }))
+    .toMatchInlineSnapshot(`
+    "
+    Status       online   (Ctrl-C to stop)
+    Server       alice@vps.example.com:2222
+    Latency      23 ms
+    Tunnel       https://shop.tunnel.example.com -> localhost:8080
+    Connections  2 open
+    "
+  `);
+});
+
 test("colours add nothing that the words do not say", () => {
   const size = { columns: 80, rows: 24 };
   const coloured = renderStatus(status, size, createStyle(true));

@@ -59,7 +59,9 @@ export function renderStatus(
     ...field("Connections", connectionsText(status), columns, style.dim, plain),
   ];
   const room = size.rows - 1 - head.length - 2;
-  if (room < 1) return head.slice(0, Math.max(1, size.rows - 1));
+  // Without an edge nobody tells of requests.
+  if (room < 1 || status.identity === undefined)
+    return head.slice(0, Math.max(1, size.rows - 1));
   const newest = status.requests.slice(-Math.min(room, MAX_REQUEST_LINES));
   return [
     ...head,
@@ -110,11 +112,12 @@ function latencyText({ latencyMs, state }: Status): string {
     : formatDuration(latencyMs);
 }
 
-function connectionsText({ tunnels, requestCount }: Status): string {
+function connectionsText({ tunnels, requestCount, identity }: Status): string {
   const open = tunnels.reduce(
     (sum, { openConnections }) => sum + openConnections,
     0,
   );
+  if (identity === undefined) return `${open} open`;
   return `${open} open, ${requestCount} ${requestCount === 1 ? "request" : "requests"}`;
 }
 
