@@ -1,8 +1,14 @@
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { readFileSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
-import { explainReach, knock, parseBinding } from "./bare-reach.ts";
+import {
+  explainReach,
+  parseBinding,
+  startKnock,
+  type Binding,
+  type Knock,
+} from "./bare-reach.ts";
 
 const never = new AbortController().signal;
 
@@ -16,18 +22,34 @@ async function listen(host: string): Promise<number> {
 
 test("a knock that comes back through the forward is told from one that something else takes", async () => {
   const port = await listen("127.0.0.1");
-  expect(await knock("127.0.0.1", port, Promise.resolve(), never)).toBe(
-    "through",
+  const own = startKnock("127.0.0.1", port, never);
+  own.arrived();
+  expect(await own.met).toBe("through");
+  const other = startKnock("127.0.0.1", port, never);
+  expect(await other.met).toBe("elsewhere");
+});
+
+test("a knock says which port it comes from, so that it is not taken for a visitor", async () => {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const own = startKnock(
+    "127.0.0.1",
+    (server.address() as AddressInfo).port,
+    never,
   );
-  const nobody = new Promise<void>(() => {});
-  expect(await knock("127.0.0.1", port, nobody, never)).toBe("elsewhere");
+  const [socket] = (await once(server, "connection")) as [Socket];
+  socket.on("error", () => {});
+  expect(own.localPort).toBe(socket.remotePort);
+  own.arrived();
+  await own.met;
 });
 
 test("a knock on a closed port is refused, and one on a name that is none has no way", async () => {
   const port = await listen("127.0.0.1");
-  const nobody = new Promise<void>(() => {});
-  expect(await knock("127.0.0.2", port, nobody, never)).toBe("refused");
-  expect(await knock("name.invalid", port, nobody, never)).toBe("unroutable");
+  expect(await startKnock("127.0.0.2", port, never).met).toBe("refused");
+  expect(await startKnock("name.invalid", port, never).met).toBe("unroutable");
 });
 
 test.runIf(process.platform === "linux").each([
@@ -50,10 +72,8 @@ test("nothing is known where nothing is said", () => {
 });
 
 test("the explanation names what is in the way", () => {
-  const explain = (
-    met: Parameters<typeof explainReach>[0]["knock"],
-    binding: Parameters<typeof explainReach>[0]["binding"],
-  ) => explainReach({ knock: met, binding }, "vps", 23_000);
+  const explain = (met: Knock, binding: Binding) =>
+    explainReach({ knock: met, binding }, "vps", 23_000);
   expect(explain("through", "unknown")).toBeUndefined();
   expect(explain("refused", "loopback")).toContain("GatewayPorts");
   expect(explain("refused", "loopback")).not.toContain("firewall");

@@ -27,40 +27,65 @@ const KNOCK_TIMEOUT_MS = 3_000;
 // A connection that came through is announced on the SSH connection, which may lag behind by a round trip.
 const ARRIVAL_TIMEOUT_MS = 1_000;
 
-/**
- * Connects to the port as a visitor would and hangs up.
- *
- * @param arrived resolves when a connection comes through the forward
- */
-export function knock(
+/** A connection to the port, as a visitor would make it. */
+export interface KnockInProgress {
+  /** Where it comes from, as far as address translation leaves that alone; undefined before it has set out. */
+  readonly localPort: number | undefined;
+  /** To be called when a connection comes through the forward. */
+  arrived(): void;
+  readonly met: Promise<Knock>;
+}
+
+/** Connects to the port and hangs up. Never rejects. */
+export function startKnock(
   host: string,
   port: number,
-  arrived: Promise<void>,
   signal: AbortSignal,
-): Promise<Knock> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, signal });
-    let timer = setTimeout(() => finish("silent"), KNOCK_TIMEOUT_MS);
-    const finish = (result: Knock): void => {
+): KnockInProgress {
+  const socket = connect({ host, port, signal });
+  let finish!: (result: Knock) => void;
+  let timer: NodeJS.Timeout;
+  let connected = false;
+  let hasArrived = false;
+  const met = new Promise<Knock>((resolve) => {
+    finish = (result) => {
       clearTimeout(timer);
       socket.destroy();
       resolve(result);
     };
-    socket.on("connect", () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => finish("elsewhere"), ARRIVAL_TIMEOUT_MS);
-      void arrived.then(() => finish("through"));
-    });
-    socket.on("error", (error: NodeJS.ErrnoException) =>
-      finish(
-        error.code === "ECONNREFUSED" || error.code === "ECONNRESET"
-          ? "refused"
-          : error.code === "ETIMEDOUT"
-            ? "silent"
-            : "unroutable",
-      ),
-    );
   });
+  timer = setTimeout(() => finish("silent"), KNOCK_TIMEOUT_MS);
+  socket.on("connect", () => {
+    connected = true;
+    if (hasArrived) return finish("through");
+    clearTimeout(timer);
+    timer = setTimeout(() => finish("elsewhere"), ARRIVAL_TIMEOUT_MS);
+  });
+  socket.on("error", (error: NodeJS.ErrnoException) =>
+    finish(meetingOf(error.code)),
+  );
+  return {
+    get localPort() {
+      return socket.localPort;
+    },
+    arrived() {
+      hasArrived = true;
+      if (connected) finish("through");
+    },
+    met,
+  };
+}
+
+function meetingOf(code: string | undefined): Knock {
+  switch (code) {
+    case "ECONNREFUSED":
+    case "ECONNRESET":
+      return "refused";
+    case "ETIMEDOUT":
+      return "silent";
+    default:
+      return "unroutable";
+  }
 }
 
 /**

@@ -1,5 +1,4 @@
 // Keeps one SSH connection up for forwards that need no edge: opened once, and opened again for ever when it is lost.
-import { setTimeout as sleep } from "node:timers/promises";
 import { ExposeError } from "./errors.ts";
 import {
   HEALTHY_AFTER_MS,
@@ -88,7 +87,7 @@ export async function keepConnection<C extends Keepable>(
       const delayMs = nextDelayMs(attempt, error, Math.random());
       options.onReconnecting({ attempt, delayMs, error });
       try {
-        await sleep(delayMs, undefined, { signal: stop.signal });
+        await pause(delayMs, stop.signal);
         await connect(LOOK_TIMEOUTS);
         break;
       } catch (failure) {
@@ -141,6 +140,21 @@ export async function keepConnection<C extends Keepable>(
     },
     close: () => end(undefined),
   };
+}
+
+// The timer is a reason to live: a client that waits for its server is not done.
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      clearTimeout(timer);
+      reject(new ExposeError("aborted", "It was ended while it waited."));
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    }, ms);
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
 }
 
 const lost = (how: string): ExposeError =>

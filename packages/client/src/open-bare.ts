@@ -5,10 +5,11 @@ import type { Duplex } from "node:stream";
 import { formatUpstreamSpec } from "@expose/protocol";
 import {
   explainReach,
-  knock,
   LISTENERS_COMMAND,
   readBinding,
+  startKnock,
   type BareReach,
+  type KnockInProgress,
 } from "./bare-reach.ts";
 import type { ExposeError } from "./errors.ts";
 import { keepConnection, type KeptConnection } from "./kept-connection.ts";
@@ -180,26 +181,21 @@ class ReconnectingBareTunnel
     listeners?.on("error", () => {});
     const port = await connection.forwardIn(EVERYWHERE, this.remotePort);
     this.remotePort = port;
-    let arrived!: () => void;
-    const arrival = new Promise<void>((resolve) => (arrived = resolve));
-    const serve = (channel: Duplex): void =>
-      this.#local.serve(channel, connection.link);
-    // The knock is the first connection to arrive, as the URL is not known to anybody before. It is no visitor.
-    let awaitsKnock = isFirst;
-    connection.onConnection(port, (channel) => {
-      arrived();
-      if (!awaitsKnock) return serve(channel);
-      awaitsKnock = false;
-      channel.on("error", () => {});
-      channel.destroy();
+    let knock: KnockInProgress | undefined;
+    connection.onConnection(port, (channel, from) => {
+      knock?.arrived();
+      // Our own knock is no visitor.
+      if (knock && from.port === knock.localPort) discard(channel);
+      else this.#local.serve(channel, connection.link);
     });
     // What kept visitors out or let them in does not change with a reconnect.
     if (!isFirst) return void listeners?.destroy();
+    knock = startKnock(this.#host, port, signal);
     const [met, binding] = await Promise.all([
-      knock(this.#host, port, arrival, signal),
+      knock.met,
       listeners ? readBinding(listeners, port) : ("unknown" as const),
     ]);
-    awaitsKnock = false;
+    knock = undefined;
     this.reach = { knock: met, binding };
   }
 
@@ -208,4 +204,9 @@ class ReconnectingBareTunnel
     this.emit("closed", { error });
     this.#settleClosed(error);
   }
+}
+
+function discard(channel: Duplex): void {
+  channel.on("error", () => {});
+  channel.destroy();
 }
