@@ -24,9 +24,10 @@ export function build({ force = false } = {}) {
     const { bundle, bundles } = await import("./bundle.mjs");
     const { writeTypes } = await import("./types.mjs");
     const now = fingerprint(INPUTS);
-    const complete = bundles.every(({ outfile }) =>
-      existsSync(inRoot(outfile)),
-    );
+    const complete = [
+      ...bundles.map(({ outfile }) => outfile),
+      ...["client", "edge"].map((name) => `packages/${name}/dist/types`),
+    ].every((path) => existsSync(inRoot(path)));
     if (!force && complete && readStamp("build") === now) return [];
     // All of it, also when a part fails: a mistake in the edge must not leave the client's tests with an old client.
     const results = await Promise.allSettled([

@@ -9,11 +9,21 @@ import {
 import { setTimeout } from "node:timers/promises";
 import { inRoot } from "./paths.mjs";
 
+const POLL_MS = 100;
+// Ten seconds: longer than a build takes.
+const SAY_AFTER = 100;
+
 /** Runs `work` while no other process does anything under the same name. */
 export async function withLock(name, work) {
   mkdirSync(inRoot(".cache"), { recursive: true });
   const lock = inRoot(`.cache/${name}.lock`);
-  while (!take(lock)) await setTimeout(100);
+  for (let tries = 0; !take(lock); tries++) {
+    if (tries === SAY_AFTER)
+      console.log(
+        `waiting for another process (${name}); if there is none, remove ${lock}`,
+      );
+    await setTimeout(POLL_MS);
+  }
   try {
     return await work();
   } finally {

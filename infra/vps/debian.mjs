@@ -71,8 +71,8 @@ export async function createDebian() {
     },
     async close() {
       // The first process of a pid namespace takes all others with it, and the last one the mounts.
-      holder.kill("SIGKILL");
-      await new Promise((resolve) => holder.once("close", resolve));
+      holder.unshare.kill("SIGKILL");
+      await new Promise((resolve) => holder.unshare.once("close", resolve));
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -150,5 +150,5 @@ async function holdNamespaces(root) {
     `/proc/${unshare.pid}/task/${unshare.pid}/children`,
     "utf8",
   );
-  return Object.assign(unshare, { pid: Number(children.trim()) });
+  return { unshare, pid: Number(children.trim()) };
 }
