@@ -5,6 +5,7 @@ import { createServer as createHttpServer } from "node:http";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { utils } from "ssh2";
 import {
   afterAll,
   beforeAll,
@@ -177,11 +178,16 @@ describe("a login", () => {
     );
   });
 
-  it("stops after six keys, before the server ends the connection for it", async () => {
+  it("stops after six keys, as many as servers put up with by default", async () => {
+    const patient = await sandbox.sshd({ lines: ["MaxAuthTries 20"] });
     const keys = Array.from({ length: 8 }, () => sandbox.key());
     const socket = await sandbox.agent(...keys);
     const error = await failure(
-      open(undefined, { identity: undefined, env: { SSH_AUTH_SOCK: socket } }),
+      open(`127.0.0.1:${patient.port}`, {
+        knownHosts: knownHosts(patient),
+        identity: undefined,
+        env: { SSH_AUTH_SOCK: socket },
+      }),
     );
     expect(error.code).toBe("auth-failed");
     expect(error.message.match(/from the agent/g)).toHaveLength(6);
@@ -616,6 +622,17 @@ describe("a remote command", () => {
     expect(await command.exited).toEqual({ code: 7, signal: undefined });
   });
 
+  it("keeps its errors until they are read, its end notwithstanding", async () => {
+    const connection = await open();
+    const command = await connection.exec("echo oops >&2; echo out");
+    // Not text(): that one destroys what it has read.
+    const output: string[] = [];
+    command.on("data", (chunk: Buffer) => output.push(String(chunk)));
+    await once(command, "close");
+    expect(output.join("")).toBe("out\n");
+    expect(await text(command.stderr)).toBe("oops\n");
+  });
+
   it("tells its exit status though both directions have ended before", async () => {
     const connection = await open();
     const command = await connection.exec(
@@ -906,6 +923,54 @@ describe("jump hosts", () => {
     const connection = await open("inner", options);
     killSessions(second);
     expect(await connection.closed).toMatchObject({ code: "connection-lost" });
+  });
+});
+
+describe("a long connection", () => {
+  it("goes through new key exchanges, in which the host key stays the one that was accepted", async () => {
+    const server = await sandbox.sshd({
+      authorized: [key],
+      hostKeyTypes: ["ed25519", "rsa"],
+      lines: ["RekeyLimit 64K", "LogLevel DEBUG1"],
+    });
+    const connection = await open(`127.0.0.1:${server.port}`, {
+      knownHosts: [sandbox.unique("known")],
+      acceptNewHostKey: true,
+    });
+    const command = await connection.exec("cat; head -c 1000000 /dev/zero");
+    command.stderr.resume();
+    command.end(Buffer.alloc(1_000_000));
+    expect((await text(command)).length).toBe(2_000_000);
+    expect(
+      server.program.stderr.match(/rekey (in|out) after/g)!.length,
+    ).toBeGreaterThan(4);
+  });
+
+  it("ends when the server shows another host key in a later exchange", async () => {
+    const other = sandbox.key();
+    let swap!: () => void;
+    const port = await ssh2Server(sandbox, (server) => {
+      server.on("authentication", (context) => context.accept());
+      swap = () => {
+        // No server does this; a man in the middle who takes over a running connection would have to.
+        const inside = server as unknown as {
+          _protocol: { _hostKeys: Record<string, unknown> };
+        };
+        inside._protocol._hostKeys["ssh-ed25519"] = utils.parseKey(
+          readFileSync(other.path),
+        );
+        server.rekey();
+      };
+    });
+    const connection = await open(`127.0.0.1:${port}`, {
+      knownHosts: [sandbox.unique("known")],
+      acceptNewHostKey: true,
+    });
+    swap();
+    expect(await connection.closed).toMatchObject({
+      code: "connection-lost",
+      message: expect.stringContaining("Host denied"),
+    });
   });
 });
 

@@ -109,8 +109,10 @@ async function logIn(
   const found = await loadIdentities(target);
   const offers = new KeyOffers(target, found, keyring);
   const knownHosts = await readKnownHosts(target.knownHostsFiles);
-  for (const place of knownHosts.broken)
-    log.warn(`${place} is no known_hosts entry; it is left out.`);
+  if (knownHosts.broken.length > 0)
+    log.warn(
+      `These lines are no known_hosts entries and are left out: ${knownHosts.broken.slice(0, 5).join(", ")}${knownHosts.broken.length > 5 ? ", …" : ""}`,
+    );
   let trusted: Buffer | undefined;
   let socket = context.socket;
   for (;;) {

@@ -83,10 +83,6 @@ export function onAuthRefused(
 export const isClosedByPeer = (channel: Channel): boolean =>
   insideChannel(channel).incoming.state === "closed";
 
-/** Whether bytes can still be sent. */
-export const canSend = (channel: Channel): boolean =>
-  insideChannel(channel).outgoing.state === "open";
-
 /**
  * Sends a command a signal (RFC 4254 section 6.9), named without SIG. ssh2's own method does nothing once stdin has
  * ended, which for most commands is at once.

@@ -95,9 +95,7 @@ export class KeyOffers {
     return (_methods, _partialSuccess, next) => {
       const wanted = this.#methods?.includes("publickey") ?? true;
       const identity =
-        wanted && !this.#partial && offers < MAX_OFFERS
-          ? this.#queue.shift()
-          : undefined;
+        wanted && offers < MAX_OFFERS ? this.#queue.shift() : undefined;
       if (!identity) return events.exhausted();
       offers++;
       const privateKey =

@@ -60,11 +60,18 @@ export async function readKnownHosts(
     }
   }
 
-  const find = (name: string): Found[] =>
-    entries.flatMap((entry) => {
+  // Each hashed line costs a hash for each name that is asked for.
+  const asked = new Map<string, Found[]>();
+  const find = (name: string): Found[] => {
+    let found = asked.get(name);
+    if (found) return found;
+    found = entries.flatMap((entry) => {
       const match = matchHosts(entry.hosts, name);
       return match ? [{ entry, byPattern: match === "pattern" }] : [];
     });
+    asked.set(name, found);
+    return found;
+  };
 
   return {
     broken,

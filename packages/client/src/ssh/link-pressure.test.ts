@@ -58,7 +58,11 @@ describe("the pressure of a link", () => {
     const link = watchPressure(inner.stream, below);
     outer.stream.write(Buffer.alloc(300 * KIB));
     expect(link.isFull()).toBe(true);
+    let isDrained = false;
     const drained = new Promise<void>((resolve) => link.onceDrained(resolve));
+    void drained.then(() => (isDrained = true));
+    await new Promise(setImmediate);
+    expect(isDrained).toBe(false);
     outer.take();
     await drained;
     expect(link.isFull()).toBe(false);

@@ -1,4 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  afterEach,
+  beforeEach,
+  describe,
+  expect,
+  it,
+  onTestFinished,
+  vi,
+} from "vitest";
 import { watchLiveness } from "./liveness.ts";
 
 // Time is faked; bytes are counters. The whole of it over real connections is in connection.test.ts.
@@ -72,6 +80,24 @@ describe("a connection", () => {
     expect(ping).not.toHaveBeenCalled();
     expect(onDead).not.toHaveBeenCalled();
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("a connection whose answer is read in the last moment", () => {
+  it("lives: timers run before what has arrived is read", async () => {
+    const { line, onDead, seconds } = watch();
+    // As the event loop has it: what has arrived is read between the timers and what they put off.
+    const later = setImmediate;
+    vi.stubGlobal("setImmediate", (callback: () => void) =>
+      later(() => {
+        line.received++;
+        callback();
+      }),
+    );
+    onTestFinished(() => void vi.unstubAllGlobals());
+    await seconds(15);
+    expect(line.received).toBe(1);
+    expect(onDead).not.toHaveBeenCalled();
   });
 });
 

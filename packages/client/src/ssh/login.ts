@@ -143,6 +143,8 @@ export function login(
       readyTimeout: 0,
       keepaliveInterval: 0,
       hostVerifier(key: Buffer) {
+        // Asked again at each key exchange of a long connection: a server does not change its key in between.
+        if (hostKey) return hostKey.equals(key);
         hostKey = key;
         if (input.trusted?.equals(key)) {
           isNewHostKey = true;

@@ -244,7 +244,9 @@ export class SshConnection {
     this.#stopWatch();
     this.#handlers.clear();
     if (!this.#closing) {
-      this.#reason ??= this.#lost("the server ended it");
+      // A jump host that was lost tells more than that the connection through it has ended.
+      const below = this.#below === undefined ? undefined : this.#below.#reason;
+      this.#reason ??= below ?? this.#lost("the server ended it");
       this.#below?.destroy(this.#reason);
     }
     const callbacks = this.#onClosed;

@@ -4,19 +4,18 @@
 import { Duplex } from "node:stream";
 import type { ClientChannel } from "ssh2";
 import {
-  canSend,
   isClosedByPeer,
   takeWaitingWrite,
   tuneChannels,
 } from "./inside-ssh2.ts";
 
 /**
- * Patches one channel in place; nothing is copied, and a chunk costs one call more in each direction. Afterwards:
+ * Patches one channel in place; nothing is copied, and a chunk that arrives costs one call more. Afterwards:
  *
  * - `end()` half-closes; what the peer still sends arrives.
  * - `destroy(error)` closes the channel at once, and `close` follows exactly once, whatever the peer does.
  * - A peer that closes without having ended its side (or a lost connection) gives `close` without `end`.
- * - A write after the channel has closed fails.
+ * - Writes that were not sent when the channel closes fail, those that wait for the peer's window included.
  *
  * Call it in the tick in which ssh2 handed the channel out.
  *
@@ -27,7 +26,7 @@ export function tameChannel(
   kind: "connection" | "command",
 ): void {
   tuneChannels(channel);
-  const { push, _write: write } = channel;
+  const { push } = channel;
   let ended = false;
   let closed = false;
 
@@ -44,6 +43,7 @@ export function tameChannel(
     if (kind === "command" && channel.readableEnded && channel.writableEnded)
       return done(error);
     channel.close();
+    if (kind === "command") channel.stderr.destroy();
     done(error);
     process.nextTick(() => {
       if (!closed) channel.emit("close");
@@ -55,16 +55,9 @@ export function tameChannel(
     channel.emit = (event: string | symbol, ...args: unknown[]): boolean =>
       event !== "close" && Duplex.prototype.emit.call(channel, event, ...args);
     channel.destroy();
-    if (kind === "command") channel.stderr.destroy();
   });
 
-  channel._write = (chunk, encoding, done) => {
-    if (canSend(channel)) write.call(channel, chunk, encoding, done);
-    else done(closedError());
-  };
-
   channel.push = (chunk) => {
-    if (channel.destroyed) return false;
     if (chunk !== null) return push.call(channel, chunk);
     if (ended) return false;
     ended = true;

@@ -134,12 +134,18 @@ Match all
   });
 
   it("is read from the user's file first and then from the system's", async () => {
-    const systemConfig = configFile("Host *\n  Port 1\n  User sys\n");
-    sandbox.write(join(sandbox.home, ".ssh/config"), "Port 2\n");
+    const systemConfig = configFile(
+      "Host *\n  Port 1\n  User sys\n  Ciphers +x\n",
+    );
+    sandbox.write(join(sandbox.home, ".ssh/config"), "Port 2\nCiphers +y\n");
     const { resolveTarget } = await import("./target.ts");
     const options = { home: sandbox.home, env: {}, systemConfig };
     const both = await resolveTarget("vps", options);
     expect(both).toMatchObject({ port: 2, user: "sys" });
+    // The one that does not count is not complained about.
+    expect(both.unsupported).toEqual([
+      expect.stringContaining(`Ciphers in ${sandbox.home}`),
+    ]);
     const none = await resolveTarget("vps", { ...options, sshConfig: "none" });
     expect(none).toMatchObject({ port: 22, user: sandbox.username });
     sandbox.write(join(sandbox.home, ".ssh/config"), "");
@@ -223,11 +229,21 @@ Match all
     );
     const { existsSync } = await import("node:fs");
     expect(existsSync(trap)).toBe(false);
+    const other = await resolve(
+      "vps",
+      `Match exec "touch ${trap}" host other\n  Port 1\n`,
+    );
+    expect(other.unsupported).toEqual([]);
+  });
+
+  it("names wildcards of Include that are not known", async () => {
+    const { unsupported } = await resolve("vps", "Include ~/.ssh/[ab].conf\n");
+    expect(unsupported.join()).toMatch(/"Include ~\/\.ssh\/\[ab\]\.conf" in/);
   });
 
   it("names what it does not follow, where it applies", async () => {
     const text =
-      "Host vps\n  ProxyCommand ssh -W %h:%p bastion\n  CertificateFile ~/.ssh/c-cert.pub\n  PKCS11Provider /lib/p.so\n  Ciphers 3des-cbc\n  Compression yes\n  PubkeyAuthentication no\nHost other\n  RevokedHostKeys /x\n";
+      "Host vps\n  ProxyCommand ssh -W %h:%p bastion\n  CertificateFile ~/.ssh/c-cert.pub\n  PKCS11Provider /lib/p.so\n  Ciphers 3des-cbc\n  Ciphers aes128-cbc\n  Compression yes\n  PubkeyAuthentication no\nHost other\n  RevokedHostKeys /x\n";
     const { unsupported } = await resolve("vps", text);
     expect(unsupported.map((sentence) => sentence.split(" ")[0])).toEqual([
       "ProxyCommand",

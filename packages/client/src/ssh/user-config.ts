@@ -131,6 +131,12 @@ class Reader {
     depth: number,
   ): Promise<void> {
     for (const pattern of patterns) {
+      if (/[[\]{}]/.test(pattern)) {
+        this.#unsupported.add(
+          `"Include ${pattern}" in ${file.path} is not supported: of wildcards only * and ? are.`,
+        );
+        continue;
+      }
       const expanded = expandPath(pattern, {
         ...this.#query,
         tokens: undefined,
@@ -161,21 +167,21 @@ class Reader {
 
   #matches(words: readonly string[], file: UserConfigFile): boolean {
     let applies = true;
+    let unknown: string | undefined;
     for (let i = 0; i < words.length; i++) {
       const negated = words[i]!.startsWith("!");
       const criterion = words[i]!.toLowerCase().replace(/^!/, "");
       const takesValue = !["all", "final", "canonical"].includes(criterion);
       const value = takesValue ? (words[++i] ?? "") : "";
       const verdict = this.#criterion(criterion, value);
-      if (verdict === undefined) {
-        this.#unsupported.add(
-          `"Match ${criterion}" in ${file.path} is not supported; its section is left out.`,
-        );
-        return false;
-      }
-      if (verdict === negated) applies = false;
+      if (verdict === undefined) unknown ??= criterion;
+      else if (verdict === negated) applies = false;
     }
-    return applies;
+    if (!applies || unknown === undefined) return applies;
+    this.#unsupported.add(
+      `"Match ${unknown}" in ${file.path} is not supported; its section is left out.`,
+    );
+    return false;
   }
 
   #criterion(criterion: string, value: string): boolean | undefined {

@@ -154,6 +154,8 @@ export function createSandbox() {
           ...Object.values(hostKeys).map(({ path }) => `HostKey ${path}`),
           `PidFile none`,
           `AuthorizedKeysFile ${authorizedKeys}`,
+          // Commands run in the login shell, and bash reads ~/.bashrc even so: what that starts is not ours to wait for.
+          `SetEnv HOME=${home}`,
           ...["StrictModes no", "UsePAM no", "PermitRootLogin yes"],
           ...["PasswordAuthentication no", "KbdInteractiveAuthentication no"],
           ...["LogLevel VERBOSE", ""],
