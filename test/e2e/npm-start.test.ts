@@ -20,7 +20,12 @@ function npmStart(...args: string[]): RunningProgram {
     cwd: ROOT,
     detached: true,
   });
-  onTestFinished(() => endGroup(program, "SIGKILL"));
+  onTestFinished(async () => {
+    const kill = setTimeout(() => void endGroup(program, "SIGKILL"), 5_000);
+    // So that it removes its files.
+    await endGroup(program, "SIGINT");
+    clearTimeout(kill);
+  });
   return program;
 }
 
