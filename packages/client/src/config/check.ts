@@ -8,40 +8,70 @@ import type { YamlFile } from "./yaml-file.ts";
 /** @throws ExposeError `config-invalid`, one line for each mistake with the file's line and the key's path */
 export function checkConfig(path: string, file: YamlFile): ConfigFile {
   if (file.value === undefined) return {};
+  const misshapen = findMisshapen(file.value);
   const result = v.safeParse(configSchema, file.value);
-  if (result.success) return result.output;
-  const problems = result.issues
-    .map((issue) => ({ ...explain(issue), at: pathOf(issue) }))
-    .map((problem) => ({ ...problem, line: file.lineOf(problem.at) }))
+  if (misshapen.length === 0 && result.success) return result.output;
+  const wrongValues = (result.issues ?? [])
+    .filter(({ type }) => type !== "strict_object" && type !== "record")
+    .map(({ path: keys = [], message }) => ({
+      at: keys.map(({ key }) => String(key)),
+      text: message,
+    }));
+  const lines = [...misshapen, ...wrongValues]
+    .map(({ at, text }) => ({ at, text, line: file.lineOf(at) }))
     .sort((a, b) => a.line - b.line)
     .map(
-      ({ line, at, text }) =>
+      ({ at, text, line }) =>
         `  ${path}:${line}: ${at.length > 0 ? `${at.join(".")}: ` : ""}${text}`,
     );
   throw new ExposeError(
     "config-invalid",
-    `The configuration file has ${problems.length === 1 ? "a mistake" : `${problems.length} mistakes`}:\n${problems.join("\n")}`,
+    `The configuration file has ${lines.length === 1 ? "a mistake" : `${lines.length} mistakes`}:\n${lines.join("\n")}`,
   );
 }
 
-type Issue = v.InferIssue<typeof configSchema>;
-
-function explain(issue: Issue): { text: string } {
-  if (issue.type !== "strict_object") return { text: issue.message };
-  if (issue.expected !== "never")
-    return {
-      text: `expected ${pathOf(issue).length > 0 ? "a tunnel" : "keys and values"}`,
-    };
-  const known = Object.keys(
-    pathOf(issue).length > 1 ? tunnelSchema.entries : configSchema.entries,
-  );
-  const meant = nearest(String(pathOf(issue).at(-1)), known);
-  return {
-    text: meant
-      ? `there is no such key; is it ${meant}?`
-      : `there is no such key; there are ${known.join(", ")}`,
-  };
+interface Mistake {
+  at: readonly string[];
+  text: string;
 }
 
-const pathOf = (issue: Issue): string[] =>
-  (issue.path ?? []).map(({ key }) => String(key));
+// Of unknown keys valibot tells the first one alone, and it takes a list for an object.
+function findMisshapen(value: unknown): Mistake[] {
+  if (!isMap(value)) return [{ at: [], text: "expected keys and values" }];
+  const mistakes = findUnknownKeys(value, configSchema.entries, []);
+  const { tunnels = {} } = value;
+  if (!isMap(tunnels))
+    return [
+      ...mistakes,
+      { at: ["tunnels"], text: "expected tunnels by their names" },
+    ];
+  for (const [name, tunnel] of Object.entries(tunnels)) {
+    const at = ["tunnels", name];
+    if (isMap(tunnel))
+      mistakes.push(...findUnknownKeys(tunnel, tunnelSchema.entries, at));
+    else mistakes.push({ at, text: "expected the keys of a tunnel" });
+  }
+  return mistakes;
+}
+
+function findUnknownKeys(
+  map: Record<string, unknown>,
+  entries: Record<string, unknown>,
+  above: readonly string[],
+): Mistake[] {
+  const known = Object.keys(entries);
+  return Object.keys(map)
+    .filter((key) => !known.includes(key))
+    .map((key) => {
+      const meant = nearest(key, known);
+      return {
+        at: [...above, key],
+        text: meant
+          ? `there is no such key; is it ${meant}?`
+          : `there is no such key; there are ${known.join(", ")}`,
+      };
+    });
+}
+
+const isMap = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

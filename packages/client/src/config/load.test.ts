@@ -90,7 +90,7 @@ tunnels:
   both: { port: 1, addr: 2, name: a, subdomain: a }
   none: {}
   nothing:
-  "-s": 8080
+  "-s": { port: 8080 }
 `);
   const error = await failure(load());
   expect(error.code).toBe("config-invalid");
@@ -108,7 +108,7 @@ tunnels:
     "12: tunnels.both: expected one of upstream, addr and port",
     "12: tunnels.both: expected name or subdomain, not both",
     "13: tunnels.none: expected one of upstream, addr and port",
-    "14: tunnels.nothing: expected a tunnel",
+    "14: tunnels.nothing: expected the keys of a tunnel",
     expect.stringMatching(/^15: tunnels\.-s: /),
   ]);
 });
@@ -118,13 +118,21 @@ test.each([
   ["text", "1: expected keys and values"],
   ["port: 8080", "1: port: there is no such key; there are server, identity"],
   ["server: ''", "1: server: expected text, and this is empty"],
-  ["identity: ''", "1: identity: expected a path, and this is empty"],
+  ["identity: ''", "1: identity: expected a path or a list of paths"],
   ["identity: [a, '']", "1: identity.1: expected a path, and this is empty"],
   [
     "accept-new-host-key: yes",
     "1: accept-new-host-key: expected true or false",
   ],
   ["tunnels: [web]", "1: tunnels: expected tunnels by their names"],
+  ["tunnels: [{ port: 1 }]", "1: tunnels: expected tunnels by their names"],
+  ["tunnels: web", "1: tunnels: expected tunnels by their names"],
+  ["tunnels:\n  a: [1]", "2: tunnels.a: expected the keys of a tunnel"],
+  ["__proto__: {}", "1: __proto__: there is no such key"],
+  [
+    "tunnels:\n  a: { constructor: 1, port: 1 }",
+    "2: tunnels.a.constructor: there is no such key",
+  ],
   [
     "tunnels:\n  a:\n    port: 1\n    name: 42",
     "4: tunnels.a.name: expected text (put a number into quotes)",
@@ -152,7 +160,8 @@ test("what is no YAML is told with its lines, all of them", async () => {
 
 test("a file that unfolds into gigabytes is refused", async () => {
   const { load } = await useConfig(
-    `a: &a [1,1,1,1,1,1,1,1,1]\n${[..."bcdefghi"]
+    `a: &a [1,1,1,1,1,1,1,1,1]\n${"bcdefghi"
+      .split("")
       .map(
         (key, i) =>
           `${key}: &${key} [${Array(9).fill(`*${"abcdefgh"[i]}`).join(",")}]\n`,

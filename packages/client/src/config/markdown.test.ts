@@ -13,7 +13,7 @@ const PAGE = fileURLToPath(
 const page = readFileSync(PAGE, "utf8");
 const GENERATED = /(<!-- client:begin[^>]*-->\n\n)[^]*?(\n<!-- client:end -->)/;
 
-test("the page holds the reference; `npx vitest run --project unit -u markdown` writes it", async () => {
+test("the page holds the reference; `npx vitest run --project unit client/src/config/markdown -u` writes it", async () => {
   expect(page).toMatch(GENERATED);
   await expect(
     page.replace(GENERATED, (_all, begin: string, end: string) =>
