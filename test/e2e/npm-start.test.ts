@@ -1,11 +1,11 @@
 // `npm start`, as a newcomer runs it: what it prints works, and Ctrl-C leaves nothing behind.
 // one ingress only: it shows the embedded one, which needs nothing else on the machine
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { renderUnicodeCompact } from "uqr";
 import { startProgram, type RunningProgram } from "../harness/processes.ts";
 import { hello, startUpstream } from "../harness/upstreams.ts";
@@ -14,11 +14,22 @@ import { visit } from "../harness/visit.ts";
 const ROOT = join(import.meta.dirname, "../..");
 const URL_LINE = /^(http:\/\/\S+) -> /m;
 
+let temporary: string;
+
+beforeEach(() => {
+  temporary = mkdtempSync(join(tmpdir(), "expose-start-"));
+  onTestFinished(() => rmSync(temporary, { recursive: true }));
+});
+
+const demoFolders = (): string[] =>
+  readdirSync(temporary).filter((name) => name.startsWith("expose-demo-"));
+
 /** Starts it in a process group of its own, so that a signal reaches npm and all below it, as Ctrl-C in a terminal does. */
 function npmStart(...args: string[]): RunningProgram {
   const program = startProgram("npm", ["start", "--", ...args], {
     cwd: ROOT,
     detached: true,
+    env: { ...process.env, TMPDIR: temporary },
   });
   onTestFinished(async () => {
     const kill = setTimeout(() => void endGroup(program, "SIGKILL"), 5_000);
@@ -47,9 +58,6 @@ async function urlOf(program: RunningProgram): Promise<string> {
   return url!;
 }
 
-const demoFolders = (): string[] =>
-  readdirSync(tmpdir()).filter((name) => name.startsWith("expose-demo-"));
-
 test("the URL works, and each request is shown with its headers", async () => {
   const program = npmStart();
   const url = await urlOf(program);
@@ -73,18 +81,17 @@ test("the URL works, and each request is shown with its headers", async () => {
 test.each(["SIGINT", "SIGTERM"] as const)(
   "%s ends everything within a second and leaves nothing behind",
   async (signal) => {
-    const before = demoFolders();
     const program = npmStart();
     const url = await urlOf(program);
     await visit(url);
-    expect(demoFolders()).not.toEqual(before);
+    expect(demoFolders()).toHaveLength(1);
 
     const startedAt = performance.now();
     await endGroup(program, signal);
     expect(performance.now() - startedAt).toBeLessThan(1_000);
     // npm may have its own to say about the machine's settings.
     expect(program.stderr.replace(/^npm (warn|notice).*\n/gm, "")).toBe("");
-    expect(demoFolders()).toEqual(before);
+    expect(demoFolders()).toEqual([]);
     await expect(visit(url)).rejects.toThrow("ECONNREFUSED");
   },
 );
