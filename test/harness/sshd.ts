@@ -20,7 +20,8 @@ import { createTestAccount, type TestAccount } from "./test-account.ts";
 
 /** A running sshd in the shape of a real server, waiting for an edge behind it. */
 export interface Sshd {
-  readonly host: "127.0.0.1";
+  /** Where it listens. */
+  readonly host: string;
   readonly port: number;
   /** The account that all clients log in to. */
   readonly account: string;
@@ -53,6 +54,8 @@ export interface Sshd {
 export interface SshdOptions {
   /** Run session-reaper beside it. Default: true, but never without root, where the account is not ours alone. */
   readonly reaper?: boolean;
+  /** IPv4 address to listen on. Default: 127.0.0.1. */
+  readonly address?: string;
 }
 
 const SSHD = "/usr/sbin/sshd";
@@ -64,6 +67,7 @@ const INFRA = new URL("../../infra/sshd/", import.meta.url);
  */
 export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const root = process.getuid?.() === 0;
+  const host = options.address ?? "127.0.0.1";
   // sshd wants each folder above its programs in root's hands alone, which no folder for temporary files is.
   const folder = mkdtempSync(
     join(root ? "/var/lib" : tmpdir(), "expose-sshd-"),
@@ -78,12 +82,19 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     account = root ? createTestAccount() : undefined;
     const { username, uid, gid } = account ?? userInfo();
     const port = await freePort();
-    const files = installFiles({ folder, port, account: username, gid, root });
+    const files = installFiles({
+      folder,
+      host,
+      port,
+      account: username,
+      gid,
+      root,
+    });
     await startDaemon();
     if (root && options.reaper !== false)
       reaper = startProgram(files.reaper, [], { uid, gid });
     return {
-      host: "127.0.0.1",
+      host,
       port,
       account: username,
       uid,
@@ -108,7 +119,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
 
     async function startDaemon(): Promise<void> {
       daemon = startProgram(SSHD, ["-D", "-e", "-f", files.config]);
-      await daemon.waitFor(/Server listening on 127\.0\.0\.1/);
+      await daemon.waitFor(/Server listening on \d+\./);
     }
   } catch (error) {
     await stopAll();
@@ -166,6 +177,7 @@ const generateKey = (file: string): void => {
 
 interface Installation {
   readonly folder: string;
+  readonly host: string;
   readonly port: number;
   readonly account: string;
   readonly gid: number;
@@ -211,12 +223,12 @@ function installFiles(installation: Installation) {
 
 /** All that differs from a real server. Each of these must be found where it is looked for. */
 function adaptText(text: string, installation: Installation): string {
-  const { folder, port, account, root } = installation;
+  const { folder, host, port, account, root } = installation;
   const command = `AuthorizedKeysCommand ${root ? "" : "/bin/sh "}${folder}/libexec/`;
   return (
     text
       .replace(/^Port 2222$/m, `Port ${port}`)
-      .replace(/^ListenAddress 0\.0\.0\.0$/m, "ListenAddress 127.0.0.1")
+      .replace(/^ListenAddress 0\.0\.0\.0$/m, `ListenAddress ${host}`)
       .replace(/^ListenAddress ::$/m, "ListenAddress ::1")
       .replace(
         /^(AllowUsers|AuthorizedKeysCommandUser) tunnel$/gm,

@@ -1,0 +1,144 @@
+// Over an emulated line of 100 Mbit/s with a round trip of 50 ms: what visitors notice.
+import { Agent } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ask, waitUntilServed } from "../load/ask.ts";
+import { startOrigin, BIG_BYTES } from "../load/origin.ts";
+import { download } from "../load/transfer.ts";
+import { quantile } from "../measure/statistics.ts";
+import type { Link, Setup, Target, WanSpec, Workload } from "../model.ts";
+import { startCarried } from "./carried.ts";
+
+const LINE: WanSpec = { delayMs: 25, mbitPerS: 100, mtu: 1_500 };
+const COMPARED = ["ssh", "ssh-N", "nginx+ssh", "embedded", "openssh"];
+const BURST = 8;
+// Time for a client to log in (a dozen round trips at most) and for whatever it then does on its own account.
+const SETTLE_MS = 3_000;
+
+/** A workload whose samples each have a client of their own, which is up but has carried nothing yet. */
+const cold = (
+  name: string,
+  about: string,
+  measure: (target: Target) => Promise<number>,
+): Workload => ({
+  ...{ name, about, unit: "ms", better: "less", wan: LINE },
+  setups: COMPARED,
+  rounds: 5,
+  async start(setup, world) {
+    const origin = await startOrigin("static", world.laptop);
+    const server = await setup.open(world);
+    return {
+      async sample() {
+        const link = await server.connect(origin.port, "bench");
+        try {
+          await sleep(SETTLE_MS);
+          const value = await measure(link.target);
+          return { value, detail: { "again ms": await measure(link.target) } };
+        } finally {
+          await link.close();
+          await sleep(1_000);
+        }
+      },
+      async close() {
+        await server.close();
+        await origin.close();
+      },
+    };
+  },
+});
+
+async function timeBurst(target: Target, count: number): Promise<number> {
+  const startedAt = performance.now();
+  const answers = await Promise.all(
+    Array.from({ length: count }, () => ask(target)),
+  );
+  const bad = answers.find(({ status }) => status !== 200);
+  if (bad) throw new Error(`${bad.status} ${bad.body.toString()}`);
+  return performance.now() - startedAt;
+}
+
+/** Small requests while a download takes all that the line gives. */
+const beside: Workload = {
+  name: "wan-beside",
+  about: "GET of 1 KiB while a download fills the line (median of 8 s)",
+  ...{ unit: "ms", better: "less", wan: LINE },
+  setups: COMPARED,
+  rounds: 3,
+  async start(setup, world) {
+    const { target, close } = await startCarried(setup, world, "static");
+    return {
+      close,
+      async sample() {
+        const startedAt = performance.now();
+        const downloaded = download(target, "/big", BIG_BYTES);
+        await sleep(3_000);
+        const agent = new Agent({ keepAlive: true });
+        const times: number[] = [];
+        while (performance.now() - startedAt < 11_000) {
+          const askedAt = performance.now();
+          await ask(target, { agent });
+          times.push(performance.now() - askedAt);
+          await sleep(20);
+        }
+        agent.destroy();
+        const seconds = await downloaded;
+        return {
+          value: quantile(times, 0.5),
+          p99Ms: quantile(times, 0.99),
+          maxMs: Math.max(...times),
+          detail: { "download MB/s": BIG_BYTES / 1e6 / seconds },
+        };
+      },
+    };
+  },
+};
+
+/** Nothing passes for a while, and nobody is told. */
+const cut = (name: string, seconds: number): Workload => ({
+  name,
+  about: `from the end of a cut of ${seconds} s to the next 200`,
+  ...{ unit: "ms", better: "less", wan: LINE },
+  setups: ["embedded", "openssh"],
+  rounds: seconds > 60 ? 1 : 3,
+  async start(setup: Setup, world) {
+    const origin = await startOrigin("static", world.laptop);
+    const server = await setup.open(world);
+    const link: Link = await server.connect(origin.port, "bench");
+    return {
+      async sample() {
+        if (!world.setLine) throw new Error("there is no line to cut");
+        await waitUntilServed(link.target);
+        world.setLine(false);
+        try {
+          await sleep(seconds * 1_000);
+        } finally {
+          world.setLine(true);
+        }
+        const joinedAt = performance.now();
+        const servedAt = await waitUntilServed(link.target, {
+          timeoutMs: 180_000,
+        });
+        return { value: servedAt - joinedAt };
+      },
+      async close() {
+        await link.close();
+        await server.close();
+        await origin.close();
+      },
+    };
+  },
+});
+
+/** See each `about`. */
+export const wanWorkloads: readonly Workload[] = [
+  cold("wan-first", "the first request through a new tunnel", (target) =>
+    timeBurst(target, 1),
+  ),
+  cold(
+    "wan-burst",
+    `${BURST} requests at once, the first through a new tunnel, until all are answered`,
+    (target) => timeBurst(target, BURST),
+  ),
+  beside,
+  cut("wan-cut10", 10),
+  cut("wan-cut300", 300),
+];
