@@ -44,6 +44,7 @@ describeIngress("a corpus of raw requests", (ingress) => {
         payloads.flatMap((payload) => variants(payload, host)),
       );
       await tunnel.close();
+      // oxlint-disable-next-line no-console -- what a corpus meets is what the command is for
       console.log(
         `${folder}: ${[...statuses]
           .sort()

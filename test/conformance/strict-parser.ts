@@ -19,7 +19,6 @@ export interface Parsed {
 }
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-// oxlint-disable-next-line no-control-regex -- control characters are what may not stand in a value
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** Reads as many requests as there are. */

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Route } from "../routes/tunnel.ts";
 import { get, request, useEdge, useRawUpstream } from "./edge.fixture.ts";
-import { useWire } from "./wire.fixture.ts";
+import type { useWire } from "./wire.fixture.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
