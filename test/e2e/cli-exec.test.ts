@@ -106,6 +106,29 @@ test("the second Ctrl-C ends at once", async () => {
   expect(await expose.exited).toEqual({ code: 130, signal: null });
 });
 
+test("SIGTERM is passed on as such", async () => {
+  const sshd = await startPlainSshd();
+  const expose = startExpose(
+    ["exec", "--server", sshd.server, "--", "echo started; exec sleep 60"],
+    sshd.env,
+  );
+  await expose.waitFor(/started/);
+  expose.kill("SIGTERM");
+  expect(await expose.exited).toEqual({ code: 143, signal: null });
+  expect(expose.stderr).toContain("ended by SIGTERM");
+});
+
+test("a reader that goes away ends it, as SIGPIPE would", async () => {
+  const sshd = await startPlainSshd();
+  const expose = startExpose(
+    ["exec", "--server", sshd.server, "--", "yes"],
+    sshd.env,
+  );
+  await expose.waitFor(/y\n/);
+  expose.child.stdout!.destroy();
+  expect(await expose.exited).toEqual({ code: 141, signal: null });
+});
+
 test("the end by a signal is reported as a shell does", async () => {
   const sshd = await startPlainSshd();
   const result = await runExpose(

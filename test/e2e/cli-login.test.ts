@@ -117,6 +117,11 @@ describeIngress("expose login", (ingress) => {
     await terminal.type("Enter");
     await terminal.waitFor(/\[host-key-unknown\][^]*status 10/);
     await terminal.type(command, "Enter");
+    await terminal.waitFor(/\[y\/N\] *$/m);
+    await terminal.type("C-c");
+    const interrupted = await terminal.waitFor(/status 130/);
+    expect(interrupted).not.toContain("expose: ");
+    await terminal.type(command, "Enter");
     await terminal.waitFor(/\[y\/N\]/);
     await terminal.type("yes", "Enter");
     await terminal.waitFor(/You are +alice[^]*status 0/);

@@ -19,8 +19,8 @@ export interface RunRemoteOptions extends SessionOptions {
   /** For the server's shell. */
   command: string;
   streams: RemoteStreams;
-  /** The first abort of `signal` is passed on to the command as this; the command decides what to do about it. */
-  interrupt?: "INT" | "TERM";
+  /** What the command is sent when `signal` fires, named without SIG; it decides what to do about it. Default: INT. */
+  interrupt?: (reason: unknown) => string;
 }
 
 /** How it ended: a status, or the name of a signal (`SIGTERM`). */
@@ -36,7 +36,8 @@ export async function runRemote(options: RunRemoteOptions): Promise<RemoteEnd> {
   const connection = await connector.connect(signal);
   try {
     const remote = await connection.exec(options.command);
-    const interrupt = (): void => remote.signal(options.interrupt ?? "INT");
+    const interrupt = (): void =>
+      remote.signal(options.interrupt?.(signal.reason) ?? "INT");
     if (signal.aborted) interrupt();
     signal.addEventListener("abort", interrupt, { once: true });
     try {

@@ -60,3 +60,16 @@ test("the exit statuses are those of the error table", () => {
   );
   expect(documented.toSorted()).toEqual(known.toSorted());
 });
+
+test("the events are those that are printed", () => {
+  const documented = [
+    ...section("Events of `--json`").matchAll(/^\| `(\w+)` /gm),
+  ].map(([, name]) => name);
+  const printed = ["output/json.ts", "commands/login.ts", "commands/doctor.ts"]
+    .map((file) => readFileSync(join(import.meta.dirname, file), "utf8"))
+    .flatMap((source) => [
+      ...source.matchAll(/(?:emit|encodeEvent)\(\s*"(\w+)"/g),
+    ])
+    .map(([, name]) => name);
+  expect(documented.toSorted()).toEqual([...new Set(printed)].toSorted());
+});

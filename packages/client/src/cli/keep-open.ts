@@ -29,7 +29,7 @@ export async function keepOpen(
 ): Promise<number> {
   const output = createOutput(flags, io);
   // However the process ends, the cursor comes back.
-  const callOff = io.onExit(() => output.end());
+  const callOff = io.onExit(() => output.endNow());
   try {
     const opened = await open((text) => output.notice(text));
     try {
@@ -42,7 +42,7 @@ export async function keepOpen(
       await opened.close();
     }
   } finally {
-    output.end();
+    await output.end();
     callOff();
   }
   return 0;

@@ -15,6 +15,8 @@ process.on("uncaughtException", (error) => {
   process.once("exit", () => reportError(error, false, io));
   process.exit(clientErrorCodes["internal-error"].exit);
 });
+// Until a command has come to its end. A process that ends before, because nothing is left to wait for, is a bug.
+process.exitCode = clientErrorCodes["internal-error"].exit;
 const signals = watchSignals(process, (status) => process.exit(status));
 void runCli(process.argv.slice(2), io, signals).then(async (status) => {
   process.exitCode = status;

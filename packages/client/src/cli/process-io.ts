@@ -67,13 +67,14 @@ function writeAll(bytes: Buffer, done: () => void): void {
   });
 }
 
-function onSuspend(suspend: () => void, resume: () => void): () => void {
+function onSuspend(
+  suspend: () => Promise<void>,
+  resume: () => void,
+): () => void {
   if (process.platform === "win32") return () => {};
-  const stop = (): void => {
-    suspend();
-    // With a listener the default action is off: stop for real, by the signal that cannot be caught.
-    process.kill(process.pid, "SIGSTOP");
-  };
+  // With a listener the default action is off: stop for real, by the signal that cannot be caught.
+  const stop = (): void =>
+    void suspend().then(() => process.kill(process.pid, "SIGSTOP"));
   process.on("SIGTSTP", stop);
   process.on("SIGCONT", resume);
   return () => {

@@ -49,6 +49,7 @@ export function createPrompt(io: CliIo): Prompt | undefined {
 const CTRL_C = "\x03";
 const CTRL_D = "\x04";
 const CTRL_U = "\x15";
+const SIGNAL_MS = 1_000;
 const BACKSPACES = "\b\x7f";
 
 /**
@@ -66,11 +67,14 @@ export function readAnswer(
     const decoder = new TextDecoder();
     let answer: string[] = [];
 
-    const finish = (result: string | undefined): void => {
+    const stop = (): void => {
       input.off("data", onData);
       input.setRawMode(false);
       input.pause();
       say("\n");
+    };
+    const finish = (result: string | undefined): void => {
+      stop();
       resolve(result);
     };
     const onData = (bytes: Buffer): void => {
@@ -78,10 +82,15 @@ export function readAnswer(
         if (character === "\r" || character === "\n")
           return finish(answer.join(""));
         if (character === CTRL_C) {
-          finish(undefined);
-          // Raw mode keeps the terminal from sending it.
-          process.kill(process.pid, "SIGINT");
-          return;
+          stop();
+          // Raw mode keeps the terminal from sending it. Who asked hears of it after everybody else; the timer keeps
+          // the process alive until then, which nothing else may do at this moment.
+          const timer = setTimeout(() => resolve(undefined), SIGNAL_MS);
+          process.once("SIGINT", () => {
+            clearTimeout(timer);
+            resolve(undefined);
+          });
+          return void process.kill(process.pid, "SIGINT");
         }
         if (character === CTRL_D) return finish(undefined);
         if (character === CTRL_U) {

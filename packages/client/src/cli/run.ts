@@ -17,6 +17,8 @@ export async function runCli(
   io: CliIo,
   signals: Pick<Signals, "signal" | "allowTime">,
 ): Promise<number> {
+  let json = wantsJson(argv);
+  let endsInItsOwnTime = false;
   try {
     // Nothing asked for: nothing on stdout, and no success that a script could take for an open tunnel.
     const bare = argv.length === 0;
@@ -26,16 +28,18 @@ export async function runCli(
     });
     if (!invocation) return bare ? clientErrorCodes["usage-invalid"].exit : 0;
     const { command, args, flags } = invocation;
+    json = flags.json ?? false;
+    endsInItsOwnTime = command.endsInItsOwnTime ?? false;
+    if (endsInItsOwnTime) signals.allowTime();
     const { run } = await command.load();
     const { createPrompt } = await import("./prompt.ts");
-    if (command.endsInItsOwnTime) signals.allowTime();
     const context = { io, signal: signals.signal, prompt: createPrompt(io) };
     return await run(context, args, flags);
   } catch (error) {
-    // Ctrl-C before there was anything to close: the person knows.
-    if (signals.signal.aborted && isAborted(error))
+    // Ctrl-C before there was anything to close: the person knows, whatever else went wrong by it.
+    if (signals.signal.aborted && (!endsInItsOwnTime || isAborted(error)))
       return clientErrorCodes.aborted.exit;
-    return reportError(error, wantsJson(argv), io);
+    return reportError(error, json, io);
   }
 }
 
@@ -51,7 +55,7 @@ const isAborted = (error: unknown): boolean =>
   (error instanceof ExposeError && error.code === "aborted") ||
   (error instanceof Error && error.name === "AbortError");
 
-// Also for command lines that could not be parsed.
+// For command lines that could not be parsed.
 function wantsJson(argv: readonly string[]): boolean {
   const end = argv.indexOf("--");
   return (end < 0 ? argv : argv.slice(0, end)).includes("--json");

@@ -23,7 +23,10 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"])(
   (name) => {
     const { source, exits, signals } = watch();
     source.emit(name, name);
-    expect(signals.signal.aborted).toBe(true);
+    expect(signals.signal.reason).toMatchObject({
+      name: "AbortError",
+      signal: name,
+    });
     expect(exits).toEqual([]);
   },
 );
@@ -63,6 +66,13 @@ test("a broken pipe on stdout asks for a graceful end once; one on stderr does n
   source.stdout.emit("error", new Error("EPIPE"));
   expect(signals.signal.aborted).toBe(true);
   expect(exits).toEqual([]);
+});
+
+test("a broken pipe ends a command at once that passes signals on", () => {
+  const { source, exits, signals } = watch();
+  signals.allowTime();
+  source.stdout.emit("error", new Error("EPIPE"));
+  expect(exits).toEqual([141]);
 });
 
 test("nothing is left behind", () => {

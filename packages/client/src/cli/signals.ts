@@ -1,5 +1,6 @@
 // Signals and broken pipes: the first request to end is graceful, the second ends at once.
 import type { EventEmitter } from "node:events";
+import { constants } from "node:os";
 
 /** The part of the process that is needed here. */
 export interface SignalSource {
@@ -17,12 +18,24 @@ export interface SignalSource {
 
 /** See the file's head. */
 export interface Signals {
-  /** Fires at the first signal, or when nobody reads stdout any more. */
+  /** Fires at the first signal, or when nobody reads stdout any more; its reason is an {@link Interruption}. */
   readonly signal: AbortSignal;
   /** Takes the limit of a second off: for a command that passes the first signal on and waits for what follows. */
   allowTime(): void;
   /** Lets the signals have their default effect again. */
   dispose(): void;
+}
+
+/** Why a command is to end. */
+export class Interruption extends Error {
+  // As other aborts are called, so that whoever waits with the signal recognises it.
+  override name = "AbortError";
+  readonly signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals) {
+    super(`Interrupted by ${signal}.`);
+    this.signal = signal;
+  }
 }
 
 const ENDING: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
@@ -41,21 +54,22 @@ export function watchSignals(
   let timer: NodeJS.Timeout | undefined;
   let graceMs: number | undefined = GRACE_MS;
 
-  const end = (status: number): void => {
-    if (controller.signal.aborted) return exitNow(status);
-    controller.abort();
+  // A process that died of a signal is reported by shells as 128 + its number.
+  const statusOf = (name: NodeJS.Signals): number =>
+    128 + (constants.signals[name] ?? 0);
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (controller.signal.aborted) return exitNow(statusOf(name));
+    controller.abort(new Interruption(name));
     if (graceMs === undefined) return;
-    timer = setTimeout(() => exitNow(status), graceMs);
+    timer = setTimeout(() => exitNow(statusOf(name)), graceMs);
     timer.unref();
   };
-  // 128 + number, as a shell reports a process that died of it.
-  const onSignal = (signal: NodeJS.Signals): void =>
-    end(128 + (SIGNAL_NUMBERS[signal] ?? 0));
-  // Whoever read our output is gone (`| head -1` after an event): as good as Ctrl-C. Node gives EPIPE for SIGPIPE.
-  // What was on its way to stderr is lost, and there is nobody to tell.
+  // Whoever read our output is gone (`| head -1`): as good as Ctrl-C. Node gives EPIPE for SIGPIPE.
   const onStdoutError = (): void => {
-    if (!controller.signal.aborted) end(128 + SIGPIPE);
+    if (graceMs === undefined) exitNow(statusOf("SIGPIPE"));
+    else if (!controller.signal.aborted) onSignal("SIGPIPE");
   };
+  // What was on its way to stderr is lost, and there is nobody to tell.
   const onStderrError = (): void => {};
 
   for (const name of ENDING) source.on(name, onSignal);
@@ -75,10 +89,3 @@ export function watchSignals(
     },
   };
 }
-
-const SIGPIPE = 13;
-const SIGNAL_NUMBERS: Partial<Record<NodeJS.Signals, number>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGTERM: 15,
-};

@@ -4,6 +4,7 @@ import { runRemote } from "../../run-remote.ts";
 import type { CommandRun } from "../command.ts";
 import { escapeLines } from "../output/escape.ts";
 import { resolveSettings } from "../settings.ts";
+import { Interruption } from "../signals.ts";
 
 export const run: CommandRun = async (context, args, flags) => {
   const { io } = context;
@@ -18,6 +19,8 @@ export const run: CommandRun = async (context, args, flags) => {
     // As ssh does it: the server's shell gets one line.
     command: args.join(" "),
     streams: io,
+    interrupt: (reason) =>
+      reason instanceof Interruption ? reason.signal.slice(3) : "INT",
   });
   // A pipe that nobody writes to any more must not keep the process alive.
   io.stdin.destroy();

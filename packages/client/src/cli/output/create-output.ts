@@ -18,7 +18,7 @@ export function createOutput(flags: OutputFlags, io: CliIo): Output {
   if (flags.json) return createJsonOutput(io.stdout, io.now);
   const writeLine = (stream: CliIo["stdout"]) => (line: string) =>
     void stream.write(`${line}\n`);
-  // A pipe gets the URLs alone, so that `url=$(…)` and `| head -1` work; people read stderr.
+  // A pipe gets the URLs alone, so that `read -r url < <(expose 8080)` works; people read stderr.
   const piped = !io.stdout.isTTY;
   if (flags.quiet || piped)
     return createPlainOutput(

@@ -35,7 +35,6 @@ test("each event is one line of JSON", () => {
   tunnel.emit("upstream", { state: "down", reason: "nothing listens" });
   tunnel.emit("closed", { error });
   output.notice("worth knowing");
-  output.end();
   expect(`\n${lines.join("")}`).toMatchInlineSnapshot(`
     "
     {"event":"ready","time":"2026-11-22T15:04:05.000Z","tunnel":"shop","url":"https://shop.tunnel.example.com","upstream":"localhost:8080","server":"alice@vps.example.com:2222","identity":"alice","ingress":"embedded","edge":"expose-edge/0.1.0"}

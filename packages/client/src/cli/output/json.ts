@@ -73,7 +73,8 @@ export function createJsonOutput(
       }),
     notice: (message) => emit("notice", { message }),
     qr() {},
-    end() {},
+    async end() {},
+    endNow() {},
   };
 }
 

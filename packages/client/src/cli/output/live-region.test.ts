@@ -67,19 +67,20 @@ test("a block is never higher than the screen", () => {
   expect(frames[0]).not.toContain("line 9;");
 });
 
-test("the end shows the cursor, once, and nothing is written after it", () => {
+test("the end shows the cursor, once, and nothing is written after it", async () => {
   const { screen, frames } = recordScreen();
   const region = createLiveRegion(screen);
   region.draw(["status"]);
   expect(frames.join("")).toContain(HIDE_CURSOR);
-  region.end(["closed"]);
+  await region.end(["closed"]);
   expect(frames.at(-1)).toContain("closed");
   expect(frames.at(-1)!.endsWith(SHOW_CURSOR)).toBe(true);
   const count = frames.length;
-  region.end(["again"]);
+  await region.end(["again"]);
+  region.endNow(["again"]);
   region.draw(["again"]);
   region.print(["again"]);
-  region.clear();
+  await region.clear();
   expect(frames).toHaveLength(count);
 });
 
@@ -95,11 +96,28 @@ test("after a resize the block is drawn from the top of the screen", () => {
   expect(frames[2]).not.toContain("\x1b[H");
 });
 
-test("a suspended process leaves no block and a visible cursor behind", () => {
+test("the end waits for a frame that is on its way, and not for ever", async () => {
+  const { screen, frames, release } = recordScreen(true);
+  const region = createLiveRegion(screen);
+  region.draw(["status"]);
+  const ended = region.end(["closed"]);
+  expect(frames).toHaveLength(1);
+  release();
+  await ended;
+  expect(frames.at(-1)).toContain("closed");
+
+  const stuck = recordScreen(true);
+  const other = createLiveRegion(stuck.screen);
+  other.draw(["status"]);
+  await other.end(["closed"]);
+  expect(stuck.frames.at(-1)).toContain("closed");
+});
+
+test("a suspended process leaves no block and a visible cursor behind", async () => {
   const { screen, frames } = recordScreen();
   const region = createLiveRegion(screen);
   region.draw(["status"]);
-  region.clear();
+  await region.clear();
   expect(frames.at(-1)).toBe("\x1b8\x1b[J\x1b[?25h");
   region.draw(["status"]);
   expect(frames.at(-1)).toContain("status");

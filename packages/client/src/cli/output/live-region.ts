@@ -19,9 +19,11 @@ export interface LiveRegion {
   /** The terminal has another size: what is there has moved. The next draw() paints everything again. */
   resized(): void;
   /** Takes the block away and shows the cursor, as when the process is suspended. draw() brings it back. */
-  clear(): void;
+  clear(): Promise<void>;
   /** Draws a last time, puts the cursor below and shows it. Nothing is written afterwards. Idempotent. */
-  end(lines: readonly string[]): void;
+  end(lines: readonly string[]): Promise<void>;
+  /** As end(), for a process that has no time left: a frame that is on its way may overtake it. */
+  endNow(lines: readonly string[]): void;
 }
 
 // DEC private modes: cursor (25), automatic wrap at the right edge (7, off while drawing, in case that a terminal has
@@ -35,6 +37,8 @@ const SAVE_CURSOR = "\x1b7";
 const RESTORE_CURSOR = "\x1b8";
 const ERASE_LINE_RIGHT = "\x1b[K";
 const ERASE_BELOW = "\x1b[J";
+// A terminal that takes nothing is not waited for.
+const PATIENCE_MS = 200;
 
 /**
  * Between frames the (hidden) cursor rests at the block's first column and line; what the person types in the meantime
@@ -49,6 +53,7 @@ export function createLiveRegion(screen: Screen): LiveRegion {
   let busy = false;
   let next: readonly string[] | undefined;
   let toPrint: string[] = [];
+  let whenIdle: (() => void)[] = [];
 
   function frame(lines: readonly string[]): string {
     const start = shown.length === 0 ? "\r" : resized ? HOME : RESTORE_CURSOR;
@@ -70,7 +75,11 @@ export function createLiveRegion(screen: Screen): LiveRegion {
   }
 
   function flush(): void {
-    if (busy || ended || !next) return;
+    if (busy || ended) return;
+    if (!next) {
+      for (const resolve of whenIdle.splice(0)) resolve();
+      return;
+    }
     const lines = next.slice(0, Math.max(1, screen.rows - 1));
     next = undefined;
     busy = true;
@@ -78,6 +87,29 @@ export function createLiveRegion(screen: Screen): LiveRegion {
       busy = false;
       flush();
     });
+  }
+
+  // What is written synchronously must not be overtaken by a frame that waits in the thread pool.
+  async function idle(): Promise<void> {
+    if (!busy) return;
+    next = undefined;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      whenIdle.push(resolve);
+      timer = setTimeout(resolve, PATIENCE_MS);
+    });
+    clearTimeout(timer);
+  }
+
+  function endNow(lines: readonly string[]): void {
+    if (ended) return;
+    ended = true;
+    const last = lines.slice(0, Math.max(1, screen.rows - 1));
+    const drawn =
+      last.length > 0 || toPrint.length > 0 || shown.length > 0
+        ? `${BEGIN}${frame(last)}${"\n".repeat(last.length)}${END}`
+        : "";
+    screen.writeSync(`${drawn}${SHOW_CURSOR}`);
   }
 
   return {
@@ -93,20 +125,16 @@ export function createLiveRegion(screen: Screen): LiveRegion {
     resized() {
       resized = true;
     },
-    clear() {
+    async clear() {
+      await idle();
       if (ended || shown.length === 0) return;
       screen.writeSync(`${RESTORE_CURSOR}${ERASE_BELOW}${SHOW_CURSOR}`);
       shown = [];
     },
-    end(lines) {
-      if (ended) return;
-      ended = true;
-      const last = lines.slice(0, Math.max(1, screen.rows - 1));
-      const drawn =
-        last.length > 0 || toPrint.length > 0 || shown.length > 0
-          ? `${BEGIN}${frame(last)}${last.length > 0 ? "\n".repeat(last.length) : ""}${END}`
-          : "";
-      screen.writeSync(`${drawn}${SHOW_CURSOR}`);
+    async end(lines) {
+      await idle();
+      endNow(lines);
     },
+    endNow,
   };
 }

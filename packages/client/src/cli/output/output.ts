@@ -35,8 +35,10 @@ export interface Output {
   notice(text: string): void;
   /** A code to scan with a phone. */
   qr(url: string): void;
-  /** Gives the terminal back as it was found. Idempotent. */
-  end(): void;
+  /** Gives the terminal back as it was found. Idempotent; never rejects. */
+  end(): Promise<void>;
+  /** As end(), for a process that has no time left. */
+  endNow(): void;
 }
 
 /** Passes what happens to `tunnel` on to `output` until the tunnel has closed. */

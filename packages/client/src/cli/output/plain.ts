@@ -79,6 +79,7 @@ export function createPlainOutput(
       if (useless) return say(safe(useless));
       for (const line of renderQr(url, false)) sinks.log(line);
     },
-    end() {},
+    async end() {},
+    endNow() {},
   };
 }

@@ -15,8 +15,8 @@ import { createStyle } from "./style.ts";
 /** A screen that says when it changes. Each `on…` gives back how to stop. */
 export interface LiveScreen extends Screen {
   onResize(callback: () => void): () => void;
-  /** `suspend` runs before the process stops (Ctrl-Z), `resume` when it goes on. */
-  onSuspend(suspend: () => void, resume: () => void): () => void;
+  /** `suspend` is awaited before the process stops (Ctrl-Z), `resume` runs when it goes on. */
+  onSuspend(suspend: () => Promise<void>, resume: () => void): () => void;
 }
 
 // Fast enough to feel live, slow enough that a thousand requests a second cost nothing.
@@ -82,6 +82,13 @@ export function createTerminalOutput(screen: LiveScreen): Output {
     frameTimer.unref();
   }
 
+  function stop(): void {
+    clearTimeout(frameTimer);
+    clearInterval(refreshTimer);
+    for (const stopOne of stopListening) stopOne();
+    stopListening = [];
+  }
+
   function print(text: string): void {
     region.print(text.split("\n").map(escapeForTerminal));
   }
@@ -139,12 +146,13 @@ export function createTerminalOutput(screen: LiveScreen): Output {
       if (useless) print(useless);
       else region.print(renderQr(url, true));
     },
-    end() {
-      clearTimeout(frameTimer);
-      clearInterval(refreshTimer);
-      for (const stop of stopListening) stop();
-      stopListening = [];
-      region.end(render());
+    async end() {
+      stop();
+      await region.end(render());
+    },
+    endNow() {
+      stop();
+      region.endNow(render());
     },
   };
 }
