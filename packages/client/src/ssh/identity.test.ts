@@ -1,26 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, rmSync } from "node:fs";
-import { once } from "node:events";
-import { createServer, type Socket } from "node:net";
+import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import {
-  afterAll,
-  beforeEach,
-  describe,
-  expect,
-  it,
-  onTestFinished,
-} from "vitest";
-import { listAgentKeys } from "./agent.ts";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { loadIdentities } from "./identity.ts";
-import { readKeyFile } from "./key-file.ts";
-import { createKeyring } from "./keyring.ts";
-import { silentLog } from "./log.ts";
-import type { FileIdentity } from "./identity.ts";
 import { createSandbox, type TestKey } from "./testing/sandbox.ts";
 import {
   SECURITY_KEY_BLOB,
   securityKeyFile,
+  agentServer,
   speakAsAgent,
   sshString,
 } from "./testing/wire.ts";
@@ -153,6 +140,7 @@ describe("keys that cannot be used", () => {
     ]);
 
     const fake = await agentServer(
+      sandbox,
       speakAsAgent([
         { blob: SECURITY_KEY_BLOB, comment: "yubi\u001b[2Jkey" },
         { blob: sshString("ssh-future"), comment: "future" },
@@ -266,189 +254,3 @@ describe("an explicit key file", () => {
     expect(error.message).toContain(path.split("/").at(-1));
   });
 });
-
-describe("a key file", () => {
-  it.each([
-    ["ed25519", ""],
-    ["ecdsa", ""],
-    ["rsa", ""],
-    ["rsa", "PEM"],
-    ["ecdsa", "PEM"],
-    ["rsa", "PKCS8"],
-    ["ecdsa", "PKCS8"],
-  ])(
-    "of type %s and format %j is read, locked and open",
-    async (type, format) => {
-      const open = sandbox.key(type, { format });
-      const locked = sandbox.key(type, { format, passphrase: "secret" });
-      expect(await publicHalf(open)).toEqual(open.blob);
-      const result = await readKeyFile(locked.path);
-      if (result.kind !== "key") throw new Error(JSON.stringify(result));
-      expect(result.file.privateKey).toBeUndefined();
-      expect(result.file.publicKey?.getPublicSSH()).toEqual(locked.blob);
-      expect(result.file.unlock("wrong")).toBeUndefined();
-      const key = result.file.unlock("secret");
-      const data = Buffer.from("data");
-      const hash = type === "rsa" ? "sha256" : undefined;
-      expect(key?.verify(data, key.sign(data, hash), hash)).toBe(true);
-    },
-  );
-
-  it("of the old format without its public half beside it keeps that to itself until it is open", async () => {
-    const key = sandbox.key("rsa", { format: "PEM", passphrase: "secret" });
-    const path = sandbox.unique("alone");
-    copyFileSync(key.path, path);
-    const result = await readKeyFile(path);
-    if (result.kind !== "key") throw new Error(JSON.stringify(result));
-    expect(result.file.publicKey).toBeUndefined();
-    expect(result.file.unlock("secret")?.getPublicSSH()).toEqual(key.blob);
-  });
-
-  it("never throws, whatever it holds", async () => {
-    const whole = sandbox.key("ed25519", { passphrase: "x" });
-    const { readFileSync } = await import("node:fs");
-    const text = readFileSync(whole.path, "utf8");
-    const lines = text.split("\n");
-    const body = Buffer.from(lines.slice(1, -2).join(""), "base64");
-    for (let at = 0; at < body.length; at += 3) {
-      const broken = Buffer.from(body);
-      broken[at]! ^= 0xff;
-      const path = sandbox.write(
-        "broken",
-        `${lines[0]}\n${broken.toString("base64")}\n${lines.at(-2)}\n`,
-      );
-      const result = await readKeyFile(path);
-      expect(["key", "unusable"]).toContain(result.kind);
-    }
-  });
-});
-
-describe("the keyring", () => {
-  const locked = async (passphrase: string) => {
-    const key = sandbox.key("ed25519", { passphrase });
-    const result = await readKeyFile(key.path);
-    if (result.kind !== "key") throw new Error(JSON.stringify(result));
-    const identity: FileIdentity = {
-      source: "file",
-      name: key.path,
-      publicKey: result.file.publicKey,
-      fingerprint: key.fingerprint,
-      file: result.file,
-    };
-    return { key, identity };
-  };
-  const answers = (...given: (string | undefined)[]) => {
-    const questions: string[] = [];
-    return {
-      questions,
-      secret: (question: string) => {
-        questions.push(question);
-        return Promise.resolve(given.shift());
-      },
-      confirm: () => Promise.resolve(undefined),
-    };
-  };
-
-  it("asks until the passphrase fits, and never again for the same file", async () => {
-    const { key, identity } = await locked("right");
-    const keyring = createKeyring();
-    const prompt = answers("wrong", "right");
-    await keyring.unlock(identity, prompt, silentLog);
-    expect(prompt.questions).toEqual(
-      Array(2).fill(`Passphrase for ${key.path}:`),
-    );
-    const again = await readKeyFile(key.path);
-    if (again.kind !== "key") throw new Error(again.kind);
-    expect(keyring.privateKeyOf(again.file)?.getPublicSSH()).toEqual(key.blob);
-  });
-
-  it.each([
-    ["three wrong ones", ["a", "b", "c"], "3 passphrases were wrong"],
-    ["no answer", [undefined], "no passphrase was given"],
-  ])("gives up after %s", async (_, given, reason) => {
-    const { identity } = await locked("right");
-    const unlocking = createKeyring().unlock(
-      identity,
-      answers(...given),
-      silentLog,
-    );
-    await expect(unlocking).rejects.toMatchObject({
-      code: "key-invalid",
-      message: expect.stringContaining(reason),
-    });
-  });
-
-  it("says how to do without a terminal", async () => {
-    const { identity } = await locked("right");
-    const unlocking = createKeyring().unlock(identity, undefined, silentLog);
-    await expect(unlocking).rejects.toMatchObject({
-      code: "key-invalid",
-      message: expect.stringContaining(`ssh-add ${identity.name}`),
-    });
-  });
-});
-
-describe("listing an agent's keys", () => {
-  it("refuses what is no agent", async () => {
-    const replies: [string, (socket: Socket) => void][] = [
-      [
-        "no ssh-agent",
-        (socket) => socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"),
-      ],
-      [
-        "no ssh-agent",
-        (socket) => socket.write(sshString(Buffer.from([12, 0, 0, 0, 9]))),
-      ],
-      [
-        "no ssh-agent",
-        (socket) =>
-          socket.write(sshString(Buffer.from([12, 255, 255, 255, 255]))),
-      ],
-      ["no ssh-agent", (socket) => socket.write(sshString(""))],
-      ["it is locked", (socket) => socket.write(sshString(Buffer.from([5])))],
-      ["closed the connection", (socket) => socket.end()],
-    ];
-    for (const [reason, reply] of replies) {
-      const path = await agentServer((socket) => {
-        socket.on("error", () => {});
-        socket.once("data", () => reply(socket));
-      });
-      await expect(listAgentKeys(path)).rejects.toThrow(reason);
-    }
-  });
-
-  it("reads an answer that comes byte by byte", async () => {
-    const key = sandbox.key();
-    const body = Buffer.concat([
-      Buffer.from([12, 0, 0, 0, 1]),
-      sshString(key.blob),
-      sshString("slow"),
-    ]);
-    const path = await agentServer((socket) => {
-      socket.setNoDelay(true);
-      socket.on("error", () => {});
-      socket.once("data", () => {
-        for (const byte of sshString(body)) socket.write(Buffer.from([byte]));
-      });
-    });
-    const keys = await listAgentKeys(path);
-    expect(keys).toMatchObject([
-      { fingerprint: key.fingerprint, comment: "slow" },
-    ]);
-  });
-});
-
-async function publicHalf(key: TestKey): Promise<Buffer | undefined> {
-  const result = await readKeyFile(key.path);
-  return result.kind === "key"
-    ? result.file.privateKey?.getPublicSSH()
-    : undefined;
-}
-
-async function agentServer(handler: (socket: Socket) => void): Promise<string> {
-  const path = sandbox.unique("fake-agent");
-  const server = createServer(handler).listen(path);
-  await once(server, "listening");
-  onTestFinished(() => void server.close());
-  return path;
-}

@@ -1,5 +1,5 @@
 // One SSH connection after its login: commands, forwards both ways, its liveness, its end.
-import type { Duplex, Readable } from "node:stream";
+import type { Duplex } from "node:stream";
 import type {
   AcceptConnection,
   Client,
@@ -10,29 +10,15 @@ import type {
 import type { LinkPressure } from "@expose/protocol";
 import { ExposeError } from "../errors.ts";
 import type { ConnectionFacts } from "./connection-facts.ts";
-import { pingServer, sendSignal, tunePackets } from "./inside-ssh2.ts";
+import { pingServer, tunePackets } from "./inside-ssh2.ts";
 import { watchLiveness, type LivenessTimes } from "./liveness.ts";
 import { printable } from "./log.ts";
+import { asRemoteCommand, type RemoteCommand } from "./remote-command.ts";
 import { tameChannel } from "./tame-channel.ts";
 import type { SshTarget } from "./target.ts";
 import type { Transport } from "./transport.ts";
 
-/** A running remote command: its stdin and stdout as one stream. */
-export interface RemoteCommand extends Duplex {
-  /** Has to be read or resumed: unread, it fills the window that it shares with stdout. */
-  readonly stderr: Readable;
-  /** How the command ended; both undefined when the server did not say or the connection was lost. Never rejects. */
-  readonly exited: Promise<CommandExit>;
-  /** Sends it a signal (RFC 4254 section 6.9), named without SIG: `INT`. Servers may ignore that. */
-  signal(name: string): void;
-}
-
-/** How a remote command ended. */
-export interface CommandExit {
-  readonly code: number | undefined;
-  /** `SIGTERM` and its like. */
-  readonly signal: string | undefined;
-}
+export type { CommandExit, RemoteCommand } from "./remote-command.ts";
 
 /** Who a forwarded connection came from and on which forward it arrived, as the server says. */
 export interface ForwardedFrom {
@@ -126,7 +112,7 @@ export class SshConnection {
     return this.#call("exec-failed", `to run a command`, (done) =>
       this.#client.exec(command, (error, channel) => {
         if (error) return done(error);
-        done(undefined, remoteCommand(this.#client, channel));
+        done(undefined, asRemoteCommand(this.#client, channel));
       }),
     );
   }
@@ -345,21 +331,3 @@ const ADVICE = {
   "forward-refused":
     "Check that the port is free and that the server allows it (AllowTcpForwarding, PermitListen, PermitOpen).",
 } as const;
-
-function remoteCommand(client: Client, channel: ClientChannel): RemoteCommand {
-  tameChannel(channel, "command");
-  const exited = new Promise<CommandExit>((resolve) => {
-    channel.once("exit", (code: number | null, signal?: string) =>
-      resolve({ code: code ?? undefined, signal }),
-    );
-    channel.once("close", () =>
-      resolve({ code: undefined, signal: undefined }),
-    );
-  });
-  // The errors of stderr are those of the channel.
-  channel.stderr.on("error", () => {});
-  return Object.assign(channel, {
-    exited,
-    signal: (name: string) => sendSignal(client, channel, name),
-  });
-}

@@ -1,6 +1,6 @@
 // Where a login goes: what was typed, completed from ssh_config and the defaults that ssh has.
 import { userInfo } from "node:os";
-import { isAbsolute, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { ExposeError } from "../errors.ts";
 import type { SessionOptions } from "../options.ts";
 import { expandPath, expandTokens } from "./expand-path.ts";
@@ -9,6 +9,12 @@ import {
   parseServerAddress,
   type ServerAddress,
 } from "./server-address.ts";
+import {
+  agentSocket,
+  hostKeyPolicy,
+  identities,
+  knownHostsFiles,
+} from "./target-settings.ts";
 import {
   readUserConfig,
   type UserConfig,
@@ -57,7 +63,8 @@ export interface TargetEnvironment {
   systemConfig?: string;
 }
 
-type TargetOptions = Pick<
+/** What a target is made of besides the address. */
+export type TargetOptions = Pick<
   SessionOptions,
   "identity" | "knownHosts" | "sshConfig"
 > &
@@ -81,7 +88,6 @@ export async function resolveTarget(
 
 // A chain longer than this is a circle, or nobody's intention.
 const MAX_JUMPS = 8;
-const DEFAULT_IDENTITIES = ["id_ed25519", "id_ecdsa", "id_rsa"];
 
 /** @param via hosts to jump by, first one first; undefined: what ssh_config says */
 async function resolveHop(
@@ -227,102 +233,6 @@ function parseJumpHost(text: string, where: string): ServerAddress {
       { cause: error },
     );
   }
-}
-
-function knownHostsFiles(
-  config: UserConfig,
-  { knownHosts, home, env }: TargetOptions,
-  expand: (directive: string, value: string) => string,
-): readonly string[] {
-  if (knownHosts) return knownHosts.map((path) => resolve(path));
-  const configHome = env["XDG_CONFIG_HOME"];
-  const own = join(
-    configHome && isAbsolute(configHome) ? configHome : join(home, ".config"),
-    "expose",
-    "known_hosts",
-  );
-  const listed = (directive: string, defaults: readonly string[]): string[] =>
-    (config.words(directive.toLowerCase()) ?? defaults)
-      .filter((path) => path.toLowerCase() !== "none")
-      .map((path) => resolve(home, expand(directive, path)));
-  return [
-    own,
-    ...listed("UserKnownHostsFile", [
-      "~/.ssh/known_hosts",
-      "~/.ssh/known_hosts2",
-    ]),
-    ...listed("GlobalKnownHostsFile", [
-      "/etc/ssh/ssh_known_hosts",
-      "/etc/ssh/ssh_known_hosts2",
-    ]),
-  ];
-}
-
-function hostKeyPolicy(config: UserConfig): SshTarget["unknownHostKey"] {
-  switch (config.get("stricthostkeychecking")?.toLowerCase()) {
-    case "yes":
-    case "true":
-      return "refuse";
-    // `no` would also let changed keys in; here it does not.
-    case "no":
-    case "false":
-    case "off":
-    case "accept-new":
-      return "accept";
-    default:
-      return "ask";
-  }
-}
-
-function identities(
-  config: UserConfig,
-  { identity, home }: TargetOptions,
-  expand: (directive: string, value: string) => string,
-): Pick<SshTarget, "identityFiles" | "identitySource" | "identitiesOnly"> {
-  if (identity !== undefined) {
-    const paths = typeof identity === "string" ? [identity] : identity;
-    return {
-      identityFiles: paths.map((path) =>
-        resolve(path.startsWith("~/") ? join(home, path.slice(2)) : path),
-      ),
-      identitySource: "explicit",
-      identitiesOnly: true,
-    };
-  }
-  const identitiesOnly = config.get("identitiesonly")?.toLowerCase() === "yes";
-  const configured = config.all("identityfile");
-  if (configured.length === 0)
-    return {
-      identityFiles: DEFAULT_IDENTITIES.map((name) => join(home, ".ssh", name)),
-      identitySource: "default",
-      identitiesOnly,
-    };
-  return {
-    identityFiles: configured
-      .filter((path) => path.toLowerCase() !== "none")
-      .map((path) => resolve(expand("IdentityFile", path))),
-    identitySource: "config",
-    identitiesOnly,
-  };
-}
-
-function agentSocket(
-  config: UserConfig,
-  env: NodeJS.ProcessEnv,
-  expand: (directive: string, value: string) => string,
-): string | undefined {
-  const configured = config.get("identityagent");
-  if (configured?.toLowerCase() === "none") return undefined;
-  const variable =
-    configured === undefined || configured === "SSH_AUTH_SOCK"
-      ? "SSH_AUTH_SOCK"
-      : /^\$([A-Za-z_]\w*)$/.exec(configured)?.[1];
-  if (variable === undefined) return expand("IdentityAgent", configured!);
-  const socket = env[variable];
-  if (socket) return socket;
-  return process.platform === "win32"
-    ? "\\\\.\\pipe\\openssh-ssh-agent"
-    : undefined;
 }
 
 function localUserName(env: NodeJS.ProcessEnv): string {

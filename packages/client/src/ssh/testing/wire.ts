@@ -1,5 +1,8 @@
 // Bytes of SSH's wire format for tests: what no tool at hand makes.
-import type { Socket } from "node:net";
+import { once } from "node:events";
+import { createServer, type Socket } from "node:net";
+import { onTestFinished } from "vitest";
+import type { Sandbox } from "./sandbox.ts";
 
 /** A string of RFC 4251 section 5. */
 export function sshString(value: string | Buffer): Buffer {
@@ -58,4 +61,16 @@ export function speakAsAgent(
     socket.on("error", () => {});
     socket.once("data", () => socket.write(sshString(body)));
   };
+}
+
+/** Listens on a Unix socket, as agents do. @returns its path */
+export async function agentServer(
+  sandbox: Sandbox,
+  handler: (socket: Socket) => void,
+): Promise<string> {
+  const path = sandbox.unique("fake-agent");
+  const server = createServer(handler).listen(path);
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  return path;
 }
