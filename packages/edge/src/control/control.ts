@@ -11,6 +11,7 @@ import {
 import type { RequestObserver, RequestRecord } from "../access-log/record.ts";
 import type { PlainSession, SessionHandlers } from "../ingress/handlers.ts";
 import type { IngressSession } from "../ingress/ingress.ts";
+import { isHostHeaderPolicy } from "../policy/host-header.ts";
 import { ControlRefusal } from "../refusal.ts";
 import type { LiveTunnel, TunnelOwner } from "../routes/live-tunnel.ts";
 import type { RouteTable } from "../routes/table.ts";
@@ -329,12 +330,8 @@ export function createControl(options: ControlOptions): Control {
   };
 }
 
-// The host goes into a request head as it is, so nothing but a host (and port) may pass.
 function checkHostHeader(value: string): string {
-  if (
-    /^[A-Za-z0-9._-]+(?::\d{1,5})?$|^\[[0-9a-f:.]+\](?::\d{1,5})?$/i.test(value)
-  )
-    return value;
+  if (isHostHeaderPolicy(value)) return value;
   throw new ControlRefusal(
     "upstream-option-invalid",
     "The host header must be preserve, rewrite, or a host with an optional port.",
