@@ -139,7 +139,8 @@ async function logIn(
           await keyring.unlock(outcome.identity, prompt, log);
           offers.prefer(outcome.identity);
         } catch (error) {
-          offers.giveUp(error as ExposeError);
+          if (!(error instanceof ExposeError)) throw error;
+          offers.giveUp(error);
           if (offers.exhausted) throw offers.failure();
         }
         break;
