@@ -47,9 +47,11 @@ export async function writeClientConfig(
 }
 
 function patchText(path: string, before: string, patch: ConfigPatch): string {
-  const { document, value } = parseYamlFile(path, before);
-  checkConfig(path, parseYamlFile(path, before));
-  if (value === undefined) document.contents = document.createNode({}) as never;
+  const file = parseYamlFile(path, before);
+  checkConfig(path, file);
+  const { document } = file;
+  if (file.value === undefined)
+    document.contents = document.createNode({}) as never;
   // A file in one pair of braces gets unreadable as it grows.
   if (isMap(document.contents)) document.contents.flow = false;
   for (const [key, wanted] of Object.entries(patch)) {

@@ -8,17 +8,17 @@ const forever = (): AbortSignal => new AbortController().signal;
 
 test("one dial at a time tries for all that wait, and its connection goes to one of them", async () => {
   const service = new Service();
-  const availability = service.availability();
+  const availability = service.availability(5_000);
   await availability.connect(forever());
   service.up = false;
   const waiting = Promise.all(
     Array.from({ length: 50 }, () => availability.connect(forever())),
   );
   // Each of them found out by itself; from then on there is one dial at a time.
-  await expect.poll(() => service.dials).toBe(51);
+  await expect.poll(() => service.dials).toBeGreaterThanOrEqual(51);
   expect(service.peak).toBe(50);
   service.peak = 0;
-  await expect.poll(() => service.dials).toBe(53);
+  await expect.poll(() => service.dials).toBeGreaterThanOrEqual(53);
   expect(service.peak).toBe(1);
 
   service.up = true;
@@ -28,17 +28,20 @@ test("one dial at a time tries for all that wait, and its connection goes to one
   expect(service.states).toEqual([]);
 });
 
-test("all that wait are told when patience is at its end, and it counts from the first refusal", async () => {
+test("all that wait are told when patience is at its end", async () => {
   const service = new Service();
   const availability = service.availability();
   await availability.connect(forever());
   service.up = false;
   const begin = performance.now();
-  const early = availability.connect(forever());
+  const early = expect(availability.connect(forever())).rejects.toThrow(
+    UpstreamDownError,
+  );
   await expect.poll(() => service.dials).toBeGreaterThan(2);
-  const late = availability.connect(forever());
-  await expect(early).rejects.toThrow(UpstreamDownError);
-  await expect(late).rejects.toThrow("Nothing listens.");
+  await expect(availability.connect(forever())).rejects.toThrow(
+    "Nothing listens.",
+  );
+  await early;
   expect(performance.now() - begin).toBeGreaterThanOrEqual(BRIDGE_MS - 1);
   expect(service.states).toEqual(["down: Nothing listens."]);
 });
@@ -54,8 +57,11 @@ test("a service that is down is looked for by each visitor, once and at once", a
   const burst = Array.from({ length: 20 }, () =>
     availability.connect(forever()),
   );
-  for (const attempt of await Promise.allSettled(burst))
-    expect(attempt.status).toBe("rejected");
+  let rejected = 0;
+  for (const attempt of burst) attempt.catch(() => rejected++);
+  // Turns of the event loop and not milliseconds: a busy machine takes as many.
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+  expect(rejected).toBe(20);
   expect(service.dials).toBe(before + 1);
   service.up = true;
   await availability.connect(forever());
@@ -84,25 +90,26 @@ test("a reason that cannot pass is told at once, and a new reason is told again"
 
 test("who leaves while waiting is told at once, and when nobody waits nobody dials", async () => {
   const service = new Service();
-  const availability = service.availability();
+  const availability = service.availability(5_000);
   await availability.connect(forever());
   service.up = false;
   const leaving = [new AbortController(), new AbortController()];
   const attempts = leaving.map(({ signal }) => availability.connect(signal));
-  await expect.poll(() => service.dials).toBe(3);
+  await expect.poll(() => service.dials).toBeGreaterThanOrEqual(3);
   for (const [i, controller] of leaving.entries()) {
     controller.abort(new Error("left"));
     await expect(attempts[i]).rejects.toThrow("left");
   }
+  const before = service.dials;
   service.up = true;
   const stream = await availability.connect(forever());
-  expect(service.dials).toBe(4);
+  expect(service.dials).toBe(before + 1);
   expect(service.open).toBe(2);
   stream.destroy();
   await expect(availability.connect(AbortSignal.abort())).rejects.toThrow(
     "aborted",
   );
-  expect(service.dials).toBe(4);
+  expect(service.dials).toBe(before + 1);
 });
 
 test("a dial that succeeds when nobody waits any more leaves no connection", async () => {
@@ -154,11 +161,11 @@ class Service {
   readonly states: string[] = [];
   #running = 0;
 
-  availability() {
+  availability(bridgeMs = BRIDGE_MS) {
     return createAvailability({
       dial: (signal) => this.#dial(signal),
       explain: () => ({ reason: this.reason, passing: this.passing }),
-      bridgeMs: BRIDGE_MS,
+      bridgeMs,
       onChange: (state, reason) =>
         this.states.push(reason ? `${state}: ${reason}` : state),
     });

@@ -76,6 +76,13 @@ test("a folder's page is its index.html, behind a slash", async () => {
   expect((await get("http://shop.example")).body.toString()).toBe("top");
 });
 
+test("a request with many cookies is served", async () => {
+  const { folder, get } = await useServedFolder();
+  await writeFile(join(folder, "a.txt"), "x");
+  const { status } = await get("/a.txt", { Cookie: "c".repeat(30_000) });
+  expect(status).toBe(200);
+});
+
 test("HEAD says what GET would, without the body", async () => {
   const { folder, raw } = await useServedFolder();
   await writeFile(join(folder, "a.txt"), "12345");

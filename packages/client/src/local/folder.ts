@@ -28,7 +28,7 @@ export interface FolderServer {
 export function createFolderServer(folder: string): FolderServer {
   const root = resolveFolder(folder);
   const open = new Set<Duplex>();
-  const server = createServer((req, res) => {
+  const server = createServer({ maxHeaderSize: MAX_HEAD_BYTES }, (req, res) => {
     answer(root, req, res).catch(() => {
       // The file system failed in some way that is neither "not there" nor "not allowed".
       if (res.headersSent) res.destroy();
@@ -53,6 +53,9 @@ export function createFolderServer(folder: string): FolderServer {
     },
   };
 }
+
+// Not less than an edge lets through; Node's own bound is 16 KiB.
+const MAX_HEAD_BYTES = 64 * 1_024;
 
 async function answer(
   root: string,
