@@ -7,6 +7,7 @@ import { formatUpstreamSpec } from "@expose/protocol";
 import { completeOptions } from "./complete-options.ts";
 import { ExposeError } from "./errors.ts";
 import { createUpstream, type Upstream } from "./local/upstream.ts";
+import { validateUpstream } from "./local/validate-upstream.ts";
 import type { SessionOptions, TunnelOptions } from "./options.ts";
 import { resolveUpstreamSpec } from "./resolve-upstream.ts";
 import {
@@ -144,6 +145,9 @@ class ReconnectingSession
   }
 
   async open(options: TunnelOptions): Promise<Tunnel> {
+    await validateUpstream(resolveUpstreamSpec(options), {
+      ca: options.upstreamCa,
+    });
     const link = this.#link;
     if (!link)
       throw new ExposeError(
