@@ -161,7 +161,10 @@ class LocalForward extends EventEmitter<TunnelEvents> implements Tunnel {
   async listen(): Promise<void> {
     const { bind } = this.#spec;
     // localhost is two addresses, and a machine may lack one of them.
-    const hosts = bind === undefined ? ["127.0.0.1", "::1"] : [bind];
+    const hosts =
+      bind === undefined || bind === "localhost"
+        ? ["127.0.0.1", "::1"]
+        : [bind];
     for (const host of hosts) {
       try {
         await this.#listenOn(host === "*" ? undefined : host);

@@ -14,7 +14,7 @@ export interface PromptInput {
   pause(): unknown;
 }
 
-/** @returns undefined when nobody is there to be asked: neither stdin nor stderr is a terminal */
+/** @returns undefined when nobody would see a question: stderr is no terminal */
 export function createPrompt(io: CliIo): Prompt | undefined {
   if (!io.stderr.isTTY) return undefined;
   const say = (text: string): void => void io.stderr.write(text);

@@ -60,12 +60,12 @@ async function* checkServerSide(
     return;
   }
   const { checks, session } = await checkLogin(settings, context);
-  yield* checks;
-  if (!session) return yield skip("name", "no edge to ask for it");
   try {
-    yield await checkName(session, wanted.name);
+    yield* checks;
+    if (session) yield await checkName(session, wanted.name);
+    else yield skip("name", "no edge to ask for it");
   } finally {
-    await session.close();
+    await session?.close();
   }
 }
 

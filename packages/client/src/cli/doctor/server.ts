@@ -66,7 +66,7 @@ export async function checkName(
 export const LOGIN_STEPS = ["ssh", "host key", "login", "edge"] as const;
 type Step = (typeof LOGIN_STEPS)[number];
 
-// The tunnel is closed before anybody can know its URL. Nothing is ever dialled there.
+// The tunnel is closed at once. Should a visitor come in that moment, nothing answers on the discard port (RFC 863).
 const UNUSED_PORT = 9;
 
 function describe(session: Session): Check[] {
