@@ -143,6 +143,21 @@ test("after kill -9 of sshd the tunnel comes back on the same port", async () =>
   expect(await get(`${url}again`)).toBe("hello /again");
 });
 
+test("Ctrl-C ends it within a second with status 0, also while the server is away", async () => {
+  const sshd = await startPlainSshd(["GatewayPorts clientspecified"]);
+  const expose = startExpose(
+    ["8080", "--bare", "--server", sshd.server, "--json"],
+    sshd.env,
+  );
+  await expose.waitFor(/"event":"ready"/);
+  await sshd.kill();
+  await expose.waitFor(/"event":"reconnecting","[^\n]*"attempt":2/);
+  const start = performance.now();
+  expose.kill("SIGINT");
+  expect(await expose.exited).toEqual({ code: 0, signal: null });
+  expect(performance.now() - start).toBeLessThan(1_000);
+});
+
 test("the local service is dialled when a visitor connects, because it may speak first", async () => {
   const sshd = await startPlainSshd(["GatewayPorts clientspecified"]);
   const greeter = createServer((socket) => socket.end("220 I speak first\r\n"));
