@@ -212,23 +212,38 @@ describe("a stranger", () => {
 
   it("gets nothing for what it sent behind its last try", async () => {
     const key = useSshKey();
+    const parsed = ssh2.utils.parseKey(key.privateKey);
+    if (parsed instanceof Error) throw parsed;
     const edge = await useEmbeddedIngress(key, { limits: { maxAuthTries: 1 } });
-    let sent = 0;
-    const login = useSsh2Client(edge.port, key, {
-      authHandler: (_methods: unknown, _partial: unknown, next: Next) => {
-        sent++;
-        if (sent === 1) return next("none");
-        if (sent === 2) {
-          next({ type: "password", username: "tunnel", password: "y" });
-          return next({
-            type: "publickey",
-            username: "tunnel",
-            key: key.privateKey,
-          });
-        }
+    const lookUp = vi.spyOn(edge.users, "get");
+    let client: Client | undefined;
+    const login = useSsh2Client(
+      edge.port,
+      key,
+      {
+        authHandler: () => {
+          const { _protocol: protocol } = client as unknown as {
+            _protocol: {
+              authPassword(username: string, password: string): void;
+              authPK(
+                username: string,
+                key: unknown,
+                algorithm: undefined,
+                sign: (blob: Buffer, signed: (s: Buffer) => void) => void,
+              ): void;
+            };
+          };
+          protocol.authPassword("tunnel", "first, so that it counts");
+          protocol.authPassword("tunnel", "last try");
+          protocol.authPK("tunnel", parsed, undefined, (blob, signed) =>
+            signed(parsed.sign(blob)),
+          );
+        },
       },
-    });
+      (made) => (client = made),
+    );
     await expect(login).rejects.toThrow(EXHAUSTED);
+    expect(lookUp).not.toHaveBeenCalled();
     expect(edge.ingress.stats().connections).toBe(0);
   });
 

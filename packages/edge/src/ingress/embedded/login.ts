@@ -49,11 +49,8 @@ export function guardLogin(
 ): void {
   let requests = 0;
   let refusals = 0;
-  let exhausted = false;
 
   connection.on("authentication", (context: AuthContext) => {
-    // What was sent behind the last try arrives all the same.
-    if (exhausted) return;
     requests++;
     if (context.method === "none" && requests === 1) return refuse(context);
     if (
@@ -68,8 +65,8 @@ export function guardLogin(
         return context.accept();
       }
     }
-    exhausted = ++refusals >= options.maxAuthTries;
-    if (exhausted) options.exhausted(context.username);
+    // The last one gets no answer, and while it has none ssh2 holds back what was sent behind it.
+    if (++refusals >= options.maxAuthTries) options.exhausted(context.username);
     else refuse(context);
   });
 

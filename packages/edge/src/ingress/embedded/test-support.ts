@@ -5,7 +5,7 @@ import ssh2, {
   type ClientChannel,
   type ConnectConfig,
 } from "ssh2";
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import { createEmbeddedIngress } from "./embedded-ingress.ts";
 import { generateHostKey } from "./host-key.ts";
 import type { EmbeddedLimits } from "./options.ts";
@@ -17,6 +17,9 @@ import type { IngressSession } from "../ingress.ts";
 import type { Identity } from "../../registry/identity.ts";
 import { createLog } from "../../util/log.ts";
 import type { SshKey } from "../../../../../test/harness/openssh-client.ts";
+
+// Real ssh processes, on machines that do other things besides.
+vi.setConfig({ testTimeout: 30_000 });
 
 /** A tunnel that a plain client asked for. */
 export interface OpenedPlain {
@@ -53,6 +56,8 @@ export async function useEmbeddedIngress(
     limits?: Partial<EmbeddedLimits>;
     handlers?: Partial<SessionHandlers>;
     hostKeys?: string[];
+    /** Called while a plain tunnel opens. */
+    opening?: (forward: Forward) => void;
   } = {},
 ): Promise<EmbeddedUnderTest> {
   const users = new Map<string, Identity>();
@@ -78,6 +83,7 @@ export async function useEmbeddedIngress(
       },
       openPlain(session, forward, name) {
         const own = options.handlers?.openPlain?.(session, forward, name);
+        options.opening?.(forward);
         const opened: OpenedPlain = {
           session,
           forward,
@@ -123,8 +129,8 @@ export async function useEmbeddedIngress(
       new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
           watchers.delete(watch);
-          reject(new Error(`Nothing for 10 s.\n${logged.join("\n")}`));
-        }, 10_000);
+          reject(new Error(`Nothing for 20 s.\n${logged.join("\n")}`));
+        }, 20_000);
         const watch = () => {
           if (!check()) return;
           clearTimeout(timer);
