@@ -16,6 +16,9 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
+/** What this machine's npm trusts beside the usual, as behind a company's proxy. */
+const EXTRA_CA = process.env["NODE_EXTRA_CA_CERTS"];
+
 /** Where the empty Debian stands in for the names of the page. */
 const HOSTS = `127.0.0.1 localhost tunnel.example.com hello.tunnel.example.com\n`;
 
@@ -33,9 +36,15 @@ export async function createDebian() {
   const root = join(folder, "root");
   let holder;
   try {
-    execFileSync("debootstrap", ["bookworm", root, findMirror()], {
-      stdio: ["ignore", "ignore", "inherit"],
-    });
+    // Less than what any server has, so that nothing of the page leans on more; systemd for its tools alone.
+    execFileSync(
+      "debootstrap",
+      [
+        ...["--variant=minbase", "--include=systemd"],
+        ...["bookworm", root, findMirror()],
+      ],
+      { stdio: ["ignore", "ignore", "inherit"] },
+    );
     furnish(root);
     holder = await holdNamespaces(root);
   } catch (error) {
@@ -61,7 +70,9 @@ export async function createDebian() {
             "DEBIAN_FRONTEND=noninteractive",
             `npm_config_registry=${registry()}`,
           ],
-          ...["bash", "-euo", "pipefail", "-c", `cd; ${script}`],
+          ...(EXTRA_CA ? ["NODE_EXTRA_CA_CERTS=/etc/extra-ca.pem"] : []),
+          // Without --norc it takes the pipe for a remote login and reads the account's own settings.
+          ...["bash", "--norc", "-euo", "pipefail", "-c", `cd; ${script}`],
         ],
         { stdio: ["pipe", "pipe", "pipe"] },
       );
@@ -71,8 +82,10 @@ export async function createDebian() {
     },
     async close() {
       // The first process of a pid namespace takes all others with it, and the last one the mounts.
-      holder.unshare.kill("SIGKILL");
-      await new Promise((resolve) => holder.unshare.once("close", resolve));
+      if (holder.unshare.exitCode === null && !holder.unshare.killed) {
+        holder.unshare.kill("SIGKILL");
+        await new Promise((resolve) => holder.unshare.once("close", resolve));
+      }
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -109,6 +122,7 @@ const registry = () =>
 function furnish(root) {
   writeFileSync(join(root, "etc/hosts"), HOSTS);
   copyFileSync("/etc/resolv.conf", join(root, "etc/resolv.conf"));
+  if (EXTRA_CA) copyFileSync(EXTRA_CA, join(root, "etc/extra-ca.pem"));
   // Packages must not start services here: there is no init.
   writeFileSync(join(root, "usr/sbin/policy-rc.d"), "#!/bin/sh\nexit 101\n", {
     mode: 0o755,

@@ -22,10 +22,13 @@ const PROMISES = [
   ["sshd -t", /^256 SHA256:\S+ tunnel\.example\.com \(ED25519\)\s*$/],
   ["keys list", /alice/],
   ["/readyz", /ready|ok/i],
-  ["expose login", /SHA256:/],
+  ["expose login", /You are {5}alice/],
   ["expose ./site", /http:\/\/hello\.tunnel\.example\.com/],
   ["hello.tunnel.example.com/", /hello from my machine/],
 ];
+
+/** Of a block's output, so much is shown. */
+const MAX_LINES = 12;
 
 const UNITS = ["expose-edge", "expose-sshd", "expose-sshd-reaper"];
 const READY = {
@@ -41,7 +44,13 @@ if (process.getuid() !== 0) {
 const clone = mkdtempSync(join(tmpdir(), "expose-clone-"));
 console.log("debootstrap bookworm");
 const debian = await createDebian();
+for (const signal of ["SIGINT", "SIGTERM"])
+  process.once(signal, async () => {
+    await leave();
+    process.exit(130);
+  });
 const running = new Map();
+let fingerprint;
 let failed = true;
 try {
   for (const step of readSteps(readFileSync(inRoot("docs/vps.md"), "utf8")))
@@ -54,10 +63,14 @@ try {
   for (const [name, { output }] of running)
     console.error(`\n--- ${name} ---\n${output()}`);
 } finally {
+  await leave();
+}
+process.exitCode = failed ? 1 : 0;
+
+async function leave() {
   await debian.close();
   rmSync(clone, { recursive: true, force: true });
 }
-process.exitCode = failed ? 1 : 0;
 
 async function runStep(step) {
   if (step.action === "start the units") return startUnits();
@@ -69,9 +82,10 @@ async function runStep(step) {
   for (const [text, pattern] of PROMISES)
     if (step.commands.includes(text) && !pattern.test(output))
       throw new Error(`docs/vps.md:${step.line}: no ${pattern} in:\n${output}`);
-  console.log(
-    `${output.trimEnd().replace(/^/gm, "  | ")}\n  ok, ${Date.now() - began} ms`,
-  );
+  const last = output.trimEnd().split("\n").slice(-MAX_LINES);
+  console.log(last.map((text) => `  | ${text}`).join("\n"));
+  console.log(`  ok, ${Date.now() - began} ms`);
+  checkFingerprint(step.commands, output);
   if (step.commands.includes("keys remove")) await expectRevoked();
 }
 
@@ -161,6 +175,14 @@ async function stopUnits() {
   for (const { ended } of running.values()) await ended;
 }
 
+// What a person is asked to compare.
+function checkFingerprint(commands, output) {
+  const seen = /SHA256:\S{43}/.exec(output)?.[0];
+  if (commands.includes("sshd -t")) fingerprint = seen;
+  if (commands.includes("expose login") && seen !== fingerprint)
+    throw new Error(`The login shows ${seen}, the server has ${fingerprint}.`);
+}
+
 // The client ends for good, and says why.
 async function expectRevoked() {
   const [name] = [...running.keys()].filter((key) =>
@@ -216,4 +238,6 @@ function follow(child, name) {
   };
 }
 
-const quote = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+function quote(text) {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -5,7 +5,7 @@ import { EdgeError } from "../../errors.ts";
 /**
  * Gives the number of a local account.
  *
- * @throws EdgeError `listen-failed` when there is no such account
+ * @throws EdgeError `config-invalid` when there is no such account
  */
 export async function findUid(
   account: string,
@@ -17,7 +17,7 @@ export async function findUid(
     if (name === account && /^\d+$/.test(uid ?? "")) return Number(uid);
   }
   throw new EdgeError(
-    "listen-failed",
+    "config-invalid",
     `The account "${account}", which the tunnels log in to, does not exist on this machine; make it (docs/vps.md) or name the right one in ingress.openssh.account.`,
   );
 }

@@ -124,7 +124,7 @@ describe("control sockets", () => {
 it("an account that does not exist keeps the ingress from starting", async () => {
   const test = useIngress({ account: "no-such-account" });
   await expect(test.ingress.start()).rejects.toMatchObject({
-    code: "listen-failed",
+    code: "config-invalid",
     message: expect.stringContaining("no-such-account") as unknown,
   });
 });
