@@ -237,14 +237,13 @@ describe("a WebSocket, as the edge closes,", () => {
     const upstream = await useRawUpstream((wire) =>
       wire.when("\r\n\r\n", () => wire.write(SWITCH)),
     );
-    const { edge, connect } = await useEdge(upstream.port, {
-      timeouts: { closingMs: 50, sweepMs: 10 },
-    });
+    const { edge, connect, advance } = await useEdge(upstream.port);
     const wire = await connect();
     wire.write(UPGRADE);
     await wire.until("\r\n\r\n");
     const closed = edge.close({ deadlineMs: 60_000 });
     await wire.until(GOING_AWAY);
+    await advance(2_001);
     await wire.untilEnded();
     await closed;
   });

@@ -30,6 +30,8 @@ export interface Engine {
   refusedConnections: number;
   /** Whether the edge is stopping: what is running finishes, and every answer closes its connection. */
   draining: boolean;
-  /** performance.now(), as old as the last sweep or the last request: good enough for limits of seconds. */
+  /** Milliseconds of a clock that never jumps: all durations and limits are its. */
+  readonly clock: () => number;
+  /** `clock()`, as old as the last sweep or the last request: good enough for limits of seconds. */
   coarseNow: number;
 }

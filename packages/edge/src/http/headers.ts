@@ -1,6 +1,7 @@
 // Builds the head that goes to the upstream, and drops from an answer what belongs to one hop. Order, case and
 // duplicates of what passes are kept.
 import { rewriteOrigin, type HostHeaderChange } from "../policy/host-header.ts";
+import { saveDisposition } from "./content-disposition.ts";
 import { CHUNKED } from "./framing.ts";
 import * as kinds from "./header-kinds.ts";
 import { addNominated } from "./request-head.ts";
@@ -81,6 +82,7 @@ export function filterResponseHeaders(
     )
       kept.push(name, raw[i + 1]!);
   }
+  saveDisposition(kept);
   return kept;
 }
 

@@ -226,11 +226,11 @@ test("file names outside ASCII keep their bytes, and break no head", async () =>
   );
 });
 
-test("an answer of two hundred thousand one-byte chunks arrives whole", async () => {
+test("an answer of fifty thousand one-byte chunks arrives whole", async () => {
   const upstream = await useCannedUpstream(
-    `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${"1\r\nx\r\n".repeat(200_000)}0\r\n\r\n`,
+    `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${"1\r\nx\r\n".repeat(50_000)}0\r\n\r\n`,
   );
   const { send, record } = await useEdge(upstream.port);
   await send("GET / HTTP/1.0\r\nHost: app.test\r\n\r\n");
-  expect((await record()).bytesOut).toBe(200_000);
+  expect((await record()).bytesOut).toBe(50_000);
 });

@@ -6,7 +6,7 @@ import {
   useEdge,
   useRawUpstream,
 } from "./edge.fixture.ts";
-import { visitorKey } from "./visitor-connection.ts";
+import { visitorKey } from "./visitor-key.ts";
 import { useWire } from "./wire.fixture.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -95,11 +95,11 @@ describe("a request's head", () => {
 describe("a request's body", () => {
   test("that stops coming is answered with 408", async () => {
     const upstream = await useRawUpstream();
-    const { connect, record } = await useEdge(upstream.port, {
-      timeouts: { requestIdleMs: 50, sweepMs: 10 },
-    });
+    const { connect, record, advance } = await useEdge(upstream.port);
     const wire = await connect();
     wire.write(request("POST", "/", ["Content-Length: 10"], "12345"));
+    await (await upstream.wire()).until("12345");
+    await advance(60_001);
     await wire.until(
       /^HTTP\/1.1 408 [^]*\r\nExpose-Error: request-timeout\r\n/,
     );
@@ -109,32 +109,29 @@ describe("a request's body", () => {
 
   test("that moves is not cut, however slow", async () => {
     const upstream = await useRawUpstream();
-    const { connect } = await useEdge(upstream.port, {
-      timeouts: { requestIdleMs: 200, sweepMs: 10 },
-    });
+    const { connect, advance } = await useEdge(upstream.port);
     const wire = await connect();
-    wire.write(request("POST", "/", ["Content-Length: 20"]));
+    wire.write(request("POST", "/", ["Content-Length: 5"]));
     const server = await upstream.wire();
-    // Twice the limit in all, half of it at most between two bytes.
-    for (let i = 0; i < 20; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    await server.until("\r\n\r\n");
+    for (let sent = 1; sent <= 5; sent++) {
+      await advance(40_000);
       wire.write("x");
+      await server.until(new RegExp(`\r\n\r\nx{${sent}}$`));
     }
-    await server.until(/x{20}$/);
     server.write(OK);
     await wire.until(/ok$/);
   });
 
   test("is dropped only for so long once it was answered", async () => {
     const upstream = await useCannedUpstream(OK);
-    const { connect } = await useEdge(upstream.port, {
-      timeouts: { drainMs: 50, sweepMs: 10 },
-    });
+    const { connect, advance } = await useEdge(upstream.port);
     const wire = await connect();
     wire.write(
       `POST / HTTP/1.1\r\nHost: no.test\r\nContent-Length: 10\r\n\r\n12345`,
     );
     await wire.until("\r\n\r\n");
+    await advance(5_001);
     expect(await wire.untilEnded()).toMatch(/^HTTP\/1.1 404 /);
   });
 });
@@ -142,26 +139,59 @@ describe("a request's body", () => {
 describe("an upstream", () => {
   test("that does not begin to answer in time is answered for with 504", async () => {
     const upstream = await useRawUpstream();
-    const { send, record } = await useEdge(upstream.port, {
-      timeouts: { firstByteMs: 50, sweepMs: 10 },
-    });
-    expect(await send(get())).toMatch(
+    const { connect, record, advance } = await useEdge(upstream.port);
+    const wire = await connect();
+    wire.write(request("GET", "/"));
+    await (await upstream.wire()).until("\r\n\r\n");
+    await advance(300_001);
+    await wire.until(
       /^HTTP\/1.1 504 [^]*\r\nExpose-Error: upstream-timeout\r\n/,
     );
     await upstream.wires[0]!.untilEnded();
     expect((await record()).error).toBe("upstream-timeout");
   });
 
-  test("may pause in its answer for as long as it likes, unless the operator minds", async () => {
-    const upstream = await useRawUpstream((wire) => {
-      wire.when("\r\n\r\n", () =>
-        wire.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"),
-      );
+  test("may take as long as it likes where the operator says so", async () => {
+    const upstream = await useRawUpstream();
+    const { connect, advance } = await useEdge(upstream.port, {
+      timeouts: { firstByteMs: 0 },
     });
-    const { send, record } = await useEdge(upstream.port, {
-      timeouts: { responseIdleMs: 50, sweepMs: 10 },
+    const wire = await connect();
+    wire.write(request("GET", "/"));
+    const server = await upstream.wire();
+    await server.until("\r\n\r\n");
+    await advance(1_000_000);
+    server.write(OK);
+    await wire.until(/ok$/);
+  });
+
+  test("may pause in its answer for as long as it likes", async () => {
+    const upstream = await useRawUpstream();
+    const { connect, advance } = await useEdge(upstream.port);
+    const wire = await connect();
+    wire.write(request("GET", "/"));
+    const server = await upstream.wire();
+    await server.until("\r\n\r\n");
+    server.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
+    await wire.until("hello");
+    await advance(1_000_000);
+    server.write("world");
+    await wire.until("helloworld");
+  });
+
+  test("that pauses in its answer is cut off where the operator minds", async () => {
+    const upstream = await useRawUpstream();
+    const { connect, record, advance } = await useEdge(upstream.port, {
+      timeouts: { responseIdleMs: 7_000 },
     });
-    expect(await send(get())).toMatch(/hello$/);
+    const wire = await connect();
+    wire.write(request("GET", "/"));
+    const server = await upstream.wire();
+    await server.until("\r\n\r\n");
+    server.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
+    await wire.until("hello");
+    await advance(7_001);
+    expect(await wire.untilEnded()).toMatch(/hello$/);
     expect(await record()).toMatchObject({
       status: 200,
       error: "upstream-timeout",
@@ -170,11 +200,15 @@ describe("an upstream", () => {
 
   test("whose connection does not open in time is given up", async () => {
     const upstream = await useRawUpstream();
-    const { send, forward } = await useEdge(upstream.port, {
-      timeouts: { connectMs: 50, sweepMs: 10 },
-    });
+    const { connect, forward, advance } = await useEdge(upstream.port);
     forward.gate = new Promise(() => {});
-    expect(await send(get())).toMatch(/\r\nExpose-Error: forward-failed\r\n/);
+    const wire = await connect();
+    wire.write(get());
+    while (forward.connects === 0) await new Promise(setImmediate);
+    await advance(30_001);
+    expect(await wire.untilEnded()).toMatch(
+      /\r\nExpose-Error: forward-failed\r\n/,
+    );
   });
 });
 
@@ -222,13 +256,18 @@ describe("a tunnel", () => {
 
   test("that stays full for too long answers 503", async () => {
     const upstream = await useRawUpstream();
-    const { connect, send } = await useEdge(upstream.port, {
+    const { connect, advance, edge } = await useEdge(upstream.port, {
       limits: { connectionsPerTunnel: 1 },
-      timeouts: { connectMs: 50, sweepMs: 10 },
     });
     (await connect()).write(request("GET", "/"));
     await (await upstream.wire()).until("\r\n\r\n");
-    expect(await send(get())).toMatch(/\r\nExpose-Error: tunnel-busy\r\n/);
+    const wire = await connect();
+    wire.write(get());
+    while (edge.stats().requests < 2) await new Promise(setImmediate);
+    await advance(30_001);
+    expect(await wire.untilEnded()).toMatch(
+      /\r\nExpose-Error: tunnel-busy\r\n/,
+    );
   });
 });
 
@@ -295,13 +334,14 @@ describe("a visitor", () => {
     const upstream = await useCannedUpstream(
       `HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n${"x".repeat(20_000_000)}`,
     );
-    const { connect, record } = await useEdge(upstream.port, {
-      timeouts: { visitorStallMs: 100, sweepMs: 10 },
-    });
+    const { connect, records, record, advance } = await useEdge(upstream.port);
     const wire = await connect();
     wire.socket.pause();
     wire.write(request("GET", "/"));
-    expect(await record()).toMatchObject({ status: 200 });
+    while (records.length === 0) {
+      await advance(10_000);
+    }
+    expect(await record()).toMatchObject({ status: 200, error: undefined });
   });
 
   test.each([
@@ -319,12 +359,11 @@ describe("a visitor", () => {
 
 test("a pooled connection is closed when it has waited long enough", async () => {
   const upstream = await useCannedUpstream(OK);
-  const { connect, edge } = await useEdge(upstream.port, {
-    timeouts: { poolIdleMs: 50, sweepMs: 10 },
-  });
+  const { connect, edge, advance } = await useEdge(upstream.port);
   const wire = await connect();
   wire.write(request("GET", "/"));
   await wire.until(/ok$/);
   expect(edge.stats().upstreamConnections).toBe(1);
+  await advance(4_001);
   await upstream.wires[0]!.untilEnded();
 });

@@ -8,6 +8,7 @@ import type { Router, Tunnel } from "../routes/tunnel.ts";
 import { startClosing, type Closing } from "./closing.ts";
 import type { Engine } from "./engine.ts";
 import { createTrustedProxies } from "./forwarded.ts";
+import { guarded } from "./guard.ts";
 import {
   defaultHttpLimits,
   defaultHttpTimeouts,
@@ -33,8 +34,10 @@ export interface HttpEdgeOptions {
   readonly spareConnections?: number;
   /** Hears of errors that nobody foresaw. What they hit is ended, the edge goes on. Default: they are thrown. */
   readonly onBug?: (error: unknown) => void;
-  /** Milliseconds since 1970. Default: Date.now. */
+  /** Milliseconds since 1970, for records. Default: Date.now. */
   readonly now?: () => number;
+  /** Milliseconds of a clock that never jumps, for durations and limits. Default: performance.now. */
+  readonly clock?: () => number;
 }
 
 /** Gauges, for the metrics. */
@@ -87,11 +90,13 @@ export function createHttpEdge(options: HttpEdgeOptions): HttpEdge {
   let closing: Closing | undefined;
 
   function sweep(): void {
-    const now = performance.now();
+    const now = engine.clock();
     engine.coarseNow = now;
-    engine.tunnels.sweep(now);
-    for (const visit of engine.visits) visit.task?.check(now);
-    for (const connection of engine.connections) connection.check(now);
+    guarded(engine, () => engine.tunnels.sweep(now));
+    for (const visit of engine.visits)
+      guarded(engine, () => visit.task?.check(now));
+    for (const connection of engine.connections)
+      guarded(engine, () => connection.check(now));
   }
 
   return {
@@ -137,6 +142,7 @@ function createEngine(options: HttpEdgeOptions): Engine {
   const limits = { ...defaultHttpLimits, ...options.limits };
   const timeouts = { ...defaultHttpTimeouts, ...options.timeouts };
   const onBug = options.onBug ?? throwLater;
+  const clock = options.clock ?? (() => performance.now());
   return {
     router: options.router,
     observer: options.observer,
@@ -153,7 +159,8 @@ function createEngine(options: HttpEdgeOptions): Engine {
     upgrades: new Set(),
     refusedConnections: 0,
     draining: false,
-    coarseNow: performance.now(),
+    clock,
+    coarseNow: clock(),
   };
 }
 

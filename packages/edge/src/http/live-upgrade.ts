@@ -37,9 +37,9 @@ export class LiveUpgrade implements VisitTask, UpgradeEvents {
   readonly #visit: Visit;
   readonly #tunnel: TunnelState;
   readonly #socket: Socket;
-  readonly #head: Buffer;
+  #head: Buffer;
   readonly #path: string;
-  readonly #requestHead: string;
+  #requestHead: string;
   /** Bytes of the visitor that came before those of the WebSocket. */
   readonly #bytesBefore: number;
   readonly #frames = new FrameCounter();
@@ -91,7 +91,8 @@ export class LiveUpgrade implements VisitTask, UpgradeEvents {
               ? { code: "upstream-down" }
               : { code: "forward-failed", retryAfterS: 1 },
           ),
-      );
+      )
+      .catch(visit.engine.onBug);
   }
 
   /**
@@ -159,6 +160,9 @@ export class LiveUpgrade implements VisitTask, UpgradeEvents {
   }
 
   joined(): void {
+    // Kept for as long as the WebSocket lives, and of no use any more.
+    this.#requestHead = "";
+    this.#head = NOTHING;
     const stream = this.#stream!;
     stream.on("data", (chunk: Buffer) => this.#follow(chunk));
     stream.on("end", () => this.#closing());
@@ -187,7 +191,7 @@ export class LiveUpgrade implements VisitTask, UpgradeEvents {
       return;
     }
     this.#stream = stream;
-    visit.connectedAt = performance.now();
+    visit.connectedAt = visit.engine.clock();
     this.#movedAt = visit.connectedAt;
     stream.on("close", () => {
       if (visit.upgraded) this.#socket.destroySoon();
@@ -198,7 +202,7 @@ export class LiveUpgrade implements VisitTask, UpgradeEvents {
 
   #switched(response: IncomingMessage): void {
     const visit = this.#visit;
-    visit.firstByteAt = performance.now();
+    visit.firstByteAt = visit.engine.clock();
     visit.status = 101;
     if (response.headers.upgrade?.toLowerCase() !== "websocket")
       return visit.cut("upstream-invalid");
@@ -224,7 +228,7 @@ export class LiveUpgrade implements VisitTask, UpgradeEvents {
     const visit = this.#visit;
     const status = response.statusCode ?? 0;
     if (status < 200) return this.#refuse({ code: "upstream-invalid" });
-    visit.firstByteAt = performance.now();
+    visit.firstByteAt = visit.engine.clock();
     // No limit but the visitor's own holds from here.
     this.#movedAt = Number.POSITIVE_INFINITY;
     visit.status = status;
@@ -271,7 +275,8 @@ export class LiveUpgrade implements VisitTask, UpgradeEvents {
   }
 
   #closing(): void {
-    if (this.#closingSince === 0) this.#closingSince = performance.now();
+    if (this.#closingSince === 0)
+      this.#closingSince = this.#visit.engine.clock();
   }
 
   #refuse(refusal: Refusal): void {
@@ -291,6 +296,8 @@ export class LiveUpgrade implements VisitTask, UpgradeEvents {
     }
   }
 }
+
+const NOTHING = Buffer.alloc(0);
 
 // The fields of a head, with those of one name together, which is all that Node's client can send.
 function groupedLines(head: string): Map<string, string[]> {

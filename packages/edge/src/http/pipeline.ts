@@ -61,7 +61,7 @@ export function serveUpgrade(visit: Visit, socket: Socket, head: Buffer): void {
 function route(visit: Visit, next: UpstreamPhase): void {
   const routed = examine(visit);
   if ("code" in routed) {
-    visit.connection.stopReceiving();
+    visit.connection.stopServing();
     return visit.answer(routed);
   }
   findTunnel(visit, routed, next);
@@ -97,7 +97,7 @@ function examine(visit: Visit): Routed | Refusal {
 
 function findTunnel(visit: Visit, routed: Routed, next: UpstreamPhase): void {
   const found = visit.engine.router.find(routed.target.hostname);
-  visit.routedAt = performance.now();
+  visit.routedAt = visit.engine.clock();
   switch (found.kind) {
     case "tunnel":
       return next(visit, routed, found.tunnel);
@@ -107,7 +107,7 @@ function findTunnel(visit: Visit, routed: Routed, next: UpstreamPhase): void {
       return visit.answer({ code: "host-unknown" });
     case "away":
       return awaitClient(visit, found, (tunnel) => {
-        visit.routedAt = performance.now();
+        visit.routedAt = visit.engine.clock();
         next(visit, routed, tunnel);
       });
   }
@@ -152,7 +152,10 @@ function serveFromUpstream(visit: Visit, routed: Routed, tunnel: Tunnel): void {
     requestHead(visit, routed, expectContinue, false),
     framing,
     expectContinue,
-    () => guarded(visit, () => findTunnel(visit, routed, serveFromUpstream)),
+    () =>
+      guarded(visit, () => {
+        if (!visit.over) findTunnel(visit, routed, serveFromUpstream);
+      }),
   ).start();
 }
 
@@ -197,8 +200,13 @@ function guarded(visit: Visit, phase: () => void): void {
 
 function failed(visit: Visit, error: unknown): void {
   visit.engine.onBug(error);
-  visit.task?.abort();
-  visit.answer({ code: "edge-error" });
+  try {
+    visit.task?.abort();
+    visit.answer({ code: "edge-error" });
+  } catch (second) {
+    visit.engine.onBug(second);
+    visit.connection.destroy();
+  }
 }
 
 const isContinue = (value: string): boolean =>

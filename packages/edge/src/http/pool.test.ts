@@ -1,7 +1,13 @@
 import { PassThrough, type Duplex } from "node:stream";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { EdgeError } from "../errors.ts";
-import { get, request, useEdge, useRawUpstream } from "./edge.fixture.ts";
+import {
+  get,
+  request,
+  useCannedUpstream,
+  useEdge,
+  useRawUpstream,
+} from "./edge.fixture.ts";
 import { defaultHttpLimits, type HttpLimits } from "./limits.ts";
 import { Pool, type PoolWaiter } from "./pool.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
@@ -407,8 +413,39 @@ test("a request that waits as its tunnel closes goes to the one that has the nam
   old.routes.set("app.test", { kind: "tunnel", tunnel: heir });
   old.tunnel.close();
   expect(await wire.untilEnded()).toMatch(/^HTTP\/1.1 200/);
-  expect(await old.record()).toMatchObject({ status: 200, retried: true });
+  expect(await old.record()).toMatchObject({ status: 200, retried: false });
 });
+
+test.each(["failed", "in flight"])(
+  "a request that is %s as its client is lost waits for the client like those that come later",
+  async (how) => {
+    const upstream = await useRawUpstream();
+    const back = await useCannedUpstream(OK);
+    const { connect, tunnel, forward, routes, record } = await useEdge(
+      upstream.port,
+    );
+    const heir = (await useEdge(back.port)).tunnel;
+    const wire = await connect();
+    // Connections fail before the edge hears that the session has ended.
+    if (how === "failed") {
+      forward.refuses = "failed";
+      wire.write(get());
+      while (forward.connects === 0) await new Promise(setImmediate);
+    } else {
+      wire.write(get());
+      await (await upstream.wire()).until("\r\n\r\n");
+    }
+    routes.set("app.test", {
+      kind: "away",
+      retryAfterS: 1,
+      back: () => Promise.resolve(heir),
+    });
+    tunnel.close();
+    const text = await wire.untilEnded();
+    expect(text).toMatch(/^HTTP\/1.1 200/);
+    expect((await record()).status).toBe(200);
+  },
+);
 
 test("a request in flight as its tunnel closes fails, and says so", async () => {
   const upstream = await useRawUpstream();

@@ -99,7 +99,7 @@ export class Pool {
   /**
    * Takes a connection that is there.
    *
-   * @param now performance.now()
+   * @param now by the engine's clock
    * @returns undefined when there is none for now: the waiter is told later, unless it cancels
    */
   take(
@@ -107,6 +107,10 @@ export class Pool {
     freshness: Freshness,
     now: number,
   ): UpstreamConnection | undefined {
+    if (this.#closed) {
+      waiter.onNoConnection("closed");
+      return undefined;
+    }
     if (freshness !== "new") {
       const idle = this.#takeIdle(freshness, now);
       if (idle) return idle;
@@ -131,7 +135,7 @@ export class Pool {
    * Gives back a connection that served its request whole.
    *
    * @param keepAliveTimeoutS what the upstream said of its patience, if it did
-   * @param now performance.now()
+   * @param now by the engine's clock
    */
   giveBack(
     connection: UpstreamConnection,
@@ -172,6 +176,8 @@ export class Pool {
       );
     else this.#dedicatedConnecting++;
     try {
+      if (this.#closed)
+        throw new EdgeError("forward-failed", "The tunnel has closed.");
       return await this.#options.forward.connect(visitor);
     } finally {
       this.#dedicatedConnecting--;
@@ -179,7 +185,7 @@ export class Pool {
     }
   }
 
-  /** Closes connections that have waited too long. @param now performance.now() */
+  /** Closes connections that have waited too long. @param now by the engine's clock */
   sweep(now: number): void {
     let kept = 0;
     for (const connection of this.#idle)
@@ -263,24 +269,27 @@ export class Pool {
 
   #connect(): void {
     this.#connecting++;
-    this.#options.forward.connect(POOLED).then(
-      (connection) => {
-        this.#connecting--;
-        this.#connected(connection);
-        this.#connectMore();
-      },
-      (error: unknown) => {
-        this.#connecting--;
-        // One attempt, one answer. Without anybody waiting it was a spare's, and the next request asks again: trying on
-        // here would not end while the client refuses.
-        const waiter = first(this.#waitersForNew) ?? first(this.#waiters);
-        if (!waiter) return;
-        this.cancel(waiter);
-        waiter.onNoConnection(explainNoConnection(error));
-        if (this.#waitersForNew.size + this.#waiters.size > 0)
+    this.#options.forward
+      .connect(POOLED)
+      .then(
+        (connection) => {
+          this.#connecting--;
+          this.#connected(connection);
           this.#connectMore();
-      },
-    );
+        },
+        (error: unknown) => {
+          this.#connecting--;
+          // One attempt, one answer. Without anybody waiting it was a spare's, and the next request asks again: trying on
+          // here would not end while the client refuses.
+          const waiter = first(this.#waitersForNew) ?? first(this.#waiters);
+          if (!waiter) return;
+          this.cancel(waiter);
+          waiter.onNoConnection(explainNoConnection(error));
+          if (this.#waitersForNew.size + this.#waiters.size > 0)
+            this.#connectMore();
+        },
+      )
+      .catch(this.#options.onBug);
   }
 
   #connected(forwarded: ForwardedConnection): void {

@@ -320,9 +320,7 @@ describe("Expect: 100-continue", () => {
 
   test("is passed on, and the upstream's 100 comes back before the body goes", async () => {
     const upstream = await useRawUpstream();
-    const { connect } = await useEdge(upstream.port, {
-      timeouts: { continueMs: 60_000, sweepMs: 10 },
-    });
+    const { connect } = await useEdge(upstream.port);
     const wire = await connect();
     wire.write(expecting);
     const server = await upstream.wire();
@@ -340,11 +338,11 @@ describe("Expect: 100-continue", () => {
 
   test("is answered by the edge when the upstream says nothing for a while", async () => {
     const upstream = await useRawUpstream();
-    const { connect } = await useEdge(upstream.port, {
-      timeouts: { continueMs: 20, sweepMs: 5 },
-    });
+    const { connect, advance } = await useEdge(upstream.port);
     const wire = await connect();
     wire.write(expecting);
+    await (await upstream.wire()).until("\r\n\r\n");
+    await advance(1_001);
     await wire.until("HTTP/1.1 100 Continue\r\n\r\n");
     wire.write("hello");
     const server = await upstream.wire();
@@ -467,6 +465,7 @@ test("a record tells what happened", async () => {
   const upstream = await useCannedUpstream(OK);
   const { send, record } = await useEdge(upstream.port, {
     now: () => 1_700_000_000_000,
+    clock: () => performance.now(),
   });
   await send(
     request(

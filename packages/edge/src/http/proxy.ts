@@ -30,7 +30,7 @@ export class Relay implements VisitTask, PoolWaiter, ConnectionUser {
   #ended = false;
   /** Whether the upstream is kept from sending because the visitor does not keep up. */
   #held = false;
-  /** performance.now(), coarse, of the last thing that happened. */
+  /** When the last thing happened, by the coarse clock. */
   #movedAt: number;
 
   /**
@@ -69,7 +69,7 @@ export class Relay implements VisitTask, PoolWaiter, ConnectionUser {
   onConnection(connection: UpstreamConnection): void {
     const visit = this.#visit;
     this.#connection = connection;
-    visit.connectedAt = performance.now();
+    visit.connectedAt = visit.engine.clock();
     this.#movedAt = visit.connectedAt;
     connection.begin(this, visit.isHead);
     if (this.#framing === 0 || this.#awaitsContinue)
@@ -78,10 +78,10 @@ export class Relay implements VisitTask, PoolWaiter, ConnectionUser {
   }
 
   onNoConnection(reason: NoConnection): void {
-    // Nothing was sent, so whoever holds the name now may serve it.
-    if (reason === "closed" && !this.#visit.retried) this.#tryAgain();
-    else if (reason === "down") this.#refuse({ code: "upstream-down" });
-    else this.#refuse({ code: "forward-failed", retryAfterS: 1 });
+    if (reason === "down") this.#refuse({ code: "upstream-down" });
+    else if (this.#visit.rerouted)
+      this.#refuse({ code: "forward-failed", retryAfterS: 1 });
+    else this.#reroute();
   }
 
   onInterim(head: ResponseHead): void {
@@ -93,7 +93,7 @@ export class Relay implements VisitTask, PoolWaiter, ConnectionUser {
   onHead(head: ResponseHead): void {
     const visit = this.#visit;
     const { response, request } = visit;
-    visit.firstByteAt = performance.now();
+    visit.firstByteAt = visit.engine.clock();
     this.#movedAt = visit.firstByteAt;
     visit.status = head.status;
     this.#answerHead = head;
@@ -146,7 +146,7 @@ export class Relay implements VisitTask, PoolWaiter, ConnectionUser {
       this.#tunnel.pool.giveBack(
         connection,
         head.keepAliveTimeoutS,
-        performance.now(),
+        visit.engine.clock(),
       );
     else connection.destroy();
     visit.finish();
@@ -163,8 +163,11 @@ export class Relay implements VisitTask, PoolWaiter, ConnectionUser {
       return this.#refuse({ code: "upstream-invalid" });
     if (connection.answered) return this.#refuse({ code: "upstream-closed" });
     if (this.#mayRepeat(connection)) return this.#tryAgain();
-    if (this.#tunnel.tunnel.closed || this.#tunnel.tunnel.forward.closed)
+    const { tunnel } = this.#tunnel;
+    if (tunnel.closed || tunnel.forward.closed) {
+      if (!this.#visit.rerouted && this.#isRepeatable()) return this.#reroute();
       return this.#refuse({ code: "forward-failed", retryAfterS: 1 });
+    }
     // Nothing came back on a connection that had served nobody: there is no one behind it.
     this.#refuse({
       code: connection.served ? "upstream-closed" : "upstream-down",
@@ -210,9 +213,7 @@ export class Relay implements VisitTask, PoolWaiter, ConnectionUser {
   #freshness(): Freshness {
     const visit = this.#visit;
     if (visit.retried) return "new";
-    return this.#framing === 0 && isRepeatable(visit.request.method)
-      ? "any"
-      : "lively";
+    return this.#isRepeatable() ? "any" : "lively";
   }
 
   #sendBody(head: string): void {
@@ -263,15 +264,35 @@ export class Relay implements VisitTask, PoolWaiter, ConnectionUser {
     return (
       !this.#visit.retried &&
       (connection.served || connection.spare) &&
-      this.#framing === 0 &&
-      isRepeatable(this.#visit.request.method)
+      this.#isRepeatable()
     );
+  }
+
+  #isRepeatable(): boolean {
+    return this.#framing === 0 && isRepeatable(this.#visit.request.method);
   }
 
   #tryAgain(): void {
     this.#letGo();
     this.#visit.retried = true;
-    this.#retry();
+    // Later: when a session ends its connections end first, and the tunnel is still there for the rest of this turn.
+    setImmediate(this.#retry);
+  }
+
+  // Nothing was sent, so whoever holds the name in a moment may serve it. When a client is lost its forward fails before
+  // the edge hears that the session has ended; then the visitor waits for the client like those who come later.
+  #reroute(): void {
+    this.#letGo();
+    this.#visit.rerouted = true;
+    const go = (): void => {
+      clearTimeout(patience);
+      forget();
+      setImmediate(this.#retry);
+    };
+    const patience = setTimeout(go, REROUTE_MS);
+    patience.unref();
+    let forget = (): void => {};
+    forget = this.#tunnel.tunnel.onceClosed(go);
   }
 
   #refuse(refusal: Refusal): void {
@@ -294,6 +315,9 @@ export class Relay implements VisitTask, PoolWaiter, ConnectionUser {
     this.#movedAt = this.#visit.engine.coarseNow;
   }
 }
+
+// How far apart the end of a forward and the end of its session may be.
+const REROUTE_MS = 1_000;
 
 const isRepeatable = (method: string | undefined): boolean =>
   method === "GET" || method === "HEAD" || method === "OPTIONS";

@@ -18,7 +18,7 @@ export class RequestBody {
   #stopped = false;
   /** Whether all of it was handed to the connection. */
   done = false;
-  /** performance.now(), coarse, of the last piece. */
+  /** When the last piece went, by the coarse clock. */
   movedAt: number;
 
   /** @param head the request's head when it goes out with the body, "" when it went before */

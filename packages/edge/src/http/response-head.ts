@@ -1,5 +1,6 @@
 // Reads the head of an upstream's answer, strictly: the upstream is as hostile as a visitor. Whatever two parsers could
 // read in two ways is refused (RFC 9112 section 2.2 and 6, RFC 9110 section 5).
+import { saveDisposition } from "./content-disposition.ts";
 import * as kinds from "./header-kinds.ts";
 import { addNominated } from "./request-head.ts";
 
@@ -52,7 +53,7 @@ export function parseResponseHead(
   let keepAliveTimeoutS: number | undefined;
   let announcesTrailers = false;
   let nominated: Set<string> | undefined;
-  let dispositionAt = -1;
+  let hasDisposition = false;
   let fields = 0;
 
   let at = lineEnd + 2;
@@ -97,7 +98,7 @@ export function parseResponseHead(
         announcesTrailers = true;
         break;
       case kinds.CONTENT_DISPOSITION:
-        dispositionAt = headers.length;
+        hasDisposition = true;
         break;
       case kinds.INVALID:
         return undefined;
@@ -108,8 +109,7 @@ export function parseResponseHead(
   }
   if (chunked && contentLength >= 0) return undefined;
   if (nominated) removeNominated(headers, nominated);
-  else if (dispositionAt > 0 && contentLength >= 0)
-    saveDisposition(headers, dispositionAt);
+  if (hasDisposition && contentLength >= 0) saveDisposition(headers);
   return {
     status,
     reason: match[3] ?? "",
@@ -174,16 +174,4 @@ function removeNominated(headers: string[], nominated: Set<string>): void {
     headers[kept++] = headers[i + 1]!;
   }
   headers.length = kept;
-}
-
-// Node re-encodes a Content-Disposition that follows a Content-Length, and so changes the bytes of a file name outside
-// ASCII or throws (_http_outgoing.js, processHeader). The length goes behind it then; nothing else moves.
-function saveDisposition(headers: string[], at: number): void {
-  if (/^[\0-\x7f]*$/.test(headers[at + 1]!)) return;
-  for (let i = 0; i < at; i += 2) {
-    if (headers[i]!.toLowerCase() !== "content-length") continue;
-    const [name = "", value = ""] = headers.splice(i, 2);
-    headers.splice(at, 0, name, value);
-    return;
-  }
 }

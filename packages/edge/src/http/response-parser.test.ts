@@ -233,6 +233,16 @@ describe("an answer", () => {
   });
 });
 
+test("a file name outside ASCII keeps its bytes whatever else is in the head", () => {
+  const { head } = parse(
+    "HTTP/1.1 200 OK\r\nConnection: X-Drop\r\nX-Drop: 1\r\nContent-Length: 0\r\nContent-Disposition: \u00e9\r\nContent-Disposition: \u00e8\r\n\r\n",
+  );
+  expect(head?.headers).toEqual([
+    ...["Content-Disposition", "\u00e9", "Content-Disposition", "\u00e8"],
+    ...["Content-Length", "0"],
+  ]);
+});
+
 describe("refused as no HTTP/1.1:", () => {
   const ok = (fields: string) => `HTTP/1.1 200 OK\r\n${fields}\r\n\r\n`;
   test.each([

@@ -200,6 +200,43 @@ test("the connection that a refused request came on serves nothing else", async 
   expect(seen(upstream)).toBe("");
 });
 
+test.each([
+  ["by the upstream", "app.test"],
+  ["by the edge", "no.test"],
+])(
+  "what follows a request that said it was the last is nobody's, answered %s or not",
+  async (_, host) => {
+    const { send, records } = await useBoth();
+    for (const rest of [SMUGGLED, "NONSENSE"]) {
+      const text = await send(
+        `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n${rest}`,
+      );
+      expect(text.match(/HTTP\/1.1 /g)).toHaveLength(1);
+    }
+    expect(records).toHaveLength(2);
+  },
+);
+
+test("answers keep the order of their requests when the edge answers at once and the rest is malformed", async () => {
+  const { send } = await useBoth();
+  const unknown = "GET / HTTP/1.1\r\nHost: no.test\r\n\r\n";
+  const text = await send(`${unknown.repeat(3)}NONSENSE\r\n\r\n`);
+  expect(text.match(/HTTP\/1.1 \d+/g)).toEqual([
+    "HTTP/1.1 404",
+    "HTTP/1.1 404",
+    "HTTP/1.1 404",
+  ]);
+});
+
+test("an upgrade right behind a request that the edge answered at once is not served", async () => {
+  const { send, upstream } = await useBoth();
+  const text = await send(
+    `GET / HTTP/1.1\r\nHost: no.test\r\n\r\n${request("GET", "/", ["Connection: Upgrade", "Upgrade: websocket"]).replace("app.test", "no.test")}`,
+  );
+  expect(text.match(/HTTP\/1.1 /g)?.length ?? 0).toBeLessThan(2);
+  expect(upstream.wires).toHaveLength(0);
+});
+
 test("a body that turns out malformed ends the upstream's connection in the middle of it", async () => {
   const { connect, upstream, record } = await useBoth();
   // An upstream that waits for the end of the body.

@@ -153,7 +153,7 @@ test("memory does not grow with what passes", async () => {
     incoming.pipe(response),
   );
   const { port, record } = await useEdge(upstream.port);
-  const size = 200 * MIB;
+  const size = 100 * MIB;
   const piece = Buffer.alloc(MIB);
   let peak = 0;
   const before = process.memoryUsage().rss;
@@ -174,5 +174,5 @@ test("memory does not grow with what passes", async () => {
   }
   expect(await record()).toMatchObject({ bytesIn: size, bytesOut: size });
   // Edge, upstream and visitor are in this one process.
-  expect(peak - before).toBeLessThan(150 * MIB);
+  expect(peak - before).toBeLessThan(80 * MIB);
 });

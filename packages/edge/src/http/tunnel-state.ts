@@ -69,7 +69,7 @@ export class TunnelStates {
     return state;
   }
 
-  /** @param now performance.now() */
+  /** @param now by the engine's clock */
   sweep(now: number): void {
     for (const state of this.#states.values()) state.pool.sweep(now);
   }

@@ -324,10 +324,12 @@ describe("an upgrade that fails", () => {
 
   test("because the upstream takes too long is answered with 504", async () => {
     const upstream = await useRawUpstream();
-    const { send } = await useEdge(upstream.port, {
-      timeouts: { firstByteMs: 50, sweepMs: 10 },
-    });
-    expect(await send(upgrade())).toMatch(/^HTTP\/1.1 504 /);
+    const { connect, advance } = await useEdge(upstream.port);
+    const wire = await connect();
+    wire.write(upgrade());
+    await (await upstream.wire()).until("\r\n\r\n");
+    await advance(300_001);
+    expect(await wire.untilEnded()).toMatch(/^HTTP\/1.1 504 /);
     await upstream.wires[0]!.untilEnded();
   });
 

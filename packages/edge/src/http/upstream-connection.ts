@@ -40,7 +40,7 @@ export class UpstreamConnection {
   spare = false;
   /** Whether a byte of an answer came for the request at hand. */
   answered = false;
-  /** When it was given back, by performance.now(), and how long it may wait from then. */
+  /** When it was given back, by the engine's clock, and how long it may wait from then. */
   idleSince = 0;
   idleLimitMs = 0;
 
@@ -156,7 +156,11 @@ export class UpstreamConnection {
   #fail(failure: ConnectionFailure): void {
     const user = this.#user;
     this.destroy();
-    user?.onFailure(failure);
+    try {
+      user?.onFailure(failure);
+    } catch (error) {
+      this.#onBug(error);
+    }
   }
 
   #drained(): void {

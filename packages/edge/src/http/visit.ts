@@ -4,6 +4,7 @@ import { ServerResponse } from "node:http";
 import type { EdgeRequest } from "./edge-request.ts";
 import type { Engine } from "./engine.ts";
 import { renderErrorPage, statusOf } from "./error-page.ts";
+import { tell } from "./record.ts";
 import type { Refusal } from "./refusal.ts";
 import type { TunnelState } from "./tunnel-state.ts";
 import type { VisitorConnection } from "./visitor-connection.ts";
@@ -12,7 +13,7 @@ import type { VisitorConnection } from "./visitor-connection.ts";
 export interface VisitTask {
   /** Lets go of all that it holds, and answers nothing. */
   abort(): void;
-  /** Ends the visit if a time limit has passed. @param now performance.now(), coarse */
+  /** Ends the visit if a time limit has passed. @param now by the engine's clock */
   check(now: number): void;
 }
 
@@ -24,7 +25,7 @@ export class Visit {
   readonly isHead: boolean;
   readonly isUpgrade: boolean;
   readonly startedAt: number;
-  /** performance.now() of the beginning. */
+  /** The beginning, by the engine's clock; the other times are 0 until they come. */
   readonly start: number;
   #response: ServerResponse | undefined;
   #counted = false;
@@ -39,7 +40,10 @@ export class Visit {
   status = 0;
   error: VisitorErrorCode | undefined;
   upgraded = false;
+  /** Whether it was sent, or may have been, a second time. */
   retried = false;
+  /** Whether its tunnel was looked up again because the first one could not be reached. */
+  rerouted = false;
   bytesIn = 0;
   bytesOut = 0;
   routedAt = 0;
@@ -62,7 +66,7 @@ export class Visit {
     this.isUpgrade = response === undefined;
     this.visitor = connection.address;
     this.startedAt = this.engine.now();
-    this.start = performance.now();
+    this.start = this.engine.clock();
     this.engine.coarseNow = this.start;
     this.engine.visits.add(this);
     response?.on("error", ignoreError);
@@ -144,40 +148,9 @@ export class Visit {
     this.over = true;
     this.task = undefined;
     this.engine.visits.delete(this);
-    try {
-      this.engine.observer(this.#record());
-    } catch (error) {
-      this.engine.onBug(error);
-    }
+    tell(this);
     this.leaveCount();
     this.connection.visitOver(this);
-  }
-
-  #record(): Parameters<Engine["observer"]>[0] {
-    const { request, start } = this;
-    const tunnel = this.tunnel?.tunnel;
-    return {
-      startedAt: this.startedAt,
-      tunnel: tunnel?.name,
-      identity: tunnel?.identityId,
-      visitor: this.visitor,
-      method: request.method ?? "",
-      target: request.url ?? "",
-      host: this.hostname,
-      httpVersion: request.httpVersion,
-      rawHeaders: request.rawHeaders,
-      status: this.status,
-      error: this.error,
-      upgraded: this.upgraded,
-      routeMs: this.routedAt === 0 ? 0 : this.routedAt - start,
-      connectMs: this.connectedAt === 0 ? undefined : this.connectedAt - start,
-      firstByteMs:
-        this.firstByteAt === 0 ? undefined : this.firstByteAt - start,
-      totalMs: performance.now() - start,
-      bytesIn: this.bytesIn,
-      bytesOut: this.bytesOut,
-      retried: this.retried,
-    };
   }
 }
 
@@ -187,7 +160,12 @@ function respondOn(request: EdgeRequest): ServerResponse {
   const response = new ServerResponse(request);
   response.on("error", ignoreError);
   response.shouldKeepAlive = false;
-  response.assignSocket(socket);
+  try {
+    response.assignSocket(socket);
+  } catch {
+    // An answer before it, on the same connection, is not quite out: nobody sends an upgrade behind another request.
+    socket.destroy();
+  }
   // Node's own server passes this on; without it a piped answer stops at the first full buffer.
   socket.on("drain", () => response.emit("drain"));
   response.on("finish", () => {

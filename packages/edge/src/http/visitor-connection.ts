@@ -1,15 +1,17 @@
 // One connection of a visitor: serves its requests one after the other, notices when it is gone or stuck, and ends it
 // without tearing the last answer off.
 import type { ServerResponse } from "node:http";
-import { isIPv6, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { EdgeRequest } from "./edge-request.ts";
 import type { Engine } from "./engine.ts";
-import { renderRawResponse, statusOf } from "./error-page.ts";
+import { renderRawResponse } from "./error-page.ts";
 import { plainAddress } from "./forwarded.ts";
 import { MAX_DRAINED_BYTES, MAX_PIPELINED_REQUESTS } from "./limits.ts";
 import { serveRequest, serveUpgrade } from "./pipeline.ts";
+import { tellUnread } from "./record.ts";
 import type { Refusal } from "./refusal.ts";
 import { Visit } from "./visit.ts";
+import { visitorKey } from "./visitor-key.ts";
 
 /** A connection of a visitor. It enters the engine's books when it is made and leaves them when the socket closes. */
 export class VisitorConnection {
@@ -62,7 +64,7 @@ export class VisitorConnection {
 
   /** Whether no request after the one at hand will be served. */
   get ending(): boolean {
-    return this.#broken;
+    return this.#broken && this.#waiting.length === 0;
   }
 
   /** Whether no request is running or arriving. */
@@ -84,18 +86,20 @@ export class VisitorConnection {
     // Behind an answer that ends the connection, or on one that is half closed already.
     if (this.#broken || !this.#socket.writable) return;
     if (this.#waiting.length >= MAX_PIPELINED_REQUESTS) return this.destroy();
-    this.#enqueue(
-      new Visit(this, request, response, awaitsContinue),
-      serveRequest,
-    );
+    const visit = new Visit(this, request, response, awaitsContinue);
+    // Node gives a response its socket when the one before it is out, so this is the order of the answers as well.
+    if (response.socket) return this.#begin(visit, serveRequest);
+    this.#waiting.push({ visit, begin: serveRequest });
+    response.once("socket", () => this.#next());
   }
 
   /** Takes a WebSocket upgrade. @param head what came behind it already */
   receiveUpgrade(request: EdgeRequest, head: Buffer): void {
     // Node has let go of the socket: an answer that is still running would not even hear that it drains.
-    if (this.#current || this.#broken) return this.destroy();
+    if (this.#current || this.#waiting.length > 0 || this.#broken)
+      return this.destroy();
     this.#broken = true;
-    this.#enqueue(new Visit(this, request, undefined, false), (visit) =>
+    this.#begin(new Visit(this, request, undefined, false), (visit) =>
       serveUpgrade(visit, this.#socket, head),
     );
   }
@@ -122,7 +126,7 @@ export class VisitorConnection {
     // Behind a request that is being answered: nothing can be said before that answer is complete, and nothing is then.
     if (visit) return;
     if (!this.#socket.writable) return this.destroy();
-    this.#recordUnread(refusal);
+    tellUnread(this.engine, this.address, refusal);
     this.sayAndClose(refusal);
   }
 
@@ -140,14 +144,14 @@ export class VisitorConnection {
       if (at >= 0) this.#waiting.splice(at, 1);
       return;
     }
+    this.#current = undefined;
     if (!this.#socket.writable || this.#upgraded) return;
     this.#bytesAtIdle = this.#socket.bytesRead;
     this.#finishReading(visit);
-    // Its head may have gone out before the edge began to stop, and promised to serve another.
-    if (this.engine.draining && this.#waiting.length === 0) this.#broken = true;
-    if (this.#waiting.length === 0 && !this.#broken) this.#current = undefined;
-    // The next answer has no socket to go to before Node has seen this one off.
-    else visit.response.once("finish", () => this.#next());
+    if (this.#waiting.length > 0) return;
+    // The answer may have begun before the edge began to stop, and promised to serve another.
+    if (this.engine.draining) this.#broken = true;
+    if (this.#broken) visit.response.once("finish", () => this.#endSoon());
   }
 
   /** From now on the socket belongs to a WebSocket, and its half-close is no abort. */
@@ -185,35 +189,36 @@ export class VisitorConnection {
     else socket.destroySoon();
   }
 
-  /** Takes no request after the one at hand: nobody knows for sure where the next one would begin. */
+  /** Takes no request any more. Those that it has are served. */
   stopReceiving(): void {
     this.#broken = true;
   }
 
-  /** Ends the connection if a time limit has passed. @param now performance.now() */
+  /** Serves no request after the one at hand: nobody knows for sure where the next one began. */
+  stopServing(): void {
+    this.#broken = true;
+    for (const { visit } of this.#waiting.splice(0)) visit.abort();
+  }
+
+  /** Ends the connection if a time limit has passed. @param now by the engine's clock */
   check(now: number): void {
     const { visitorStallMs } = this.engine.timeouts;
-    if (this.#drainUntil > 0 && now > this.#drainUntil) return this.destroy();
-    const { bytesWritten } = this.#socket;
-    if (
-      this.#socket.writableLength === 0 ||
-      bytesWritten !== this.#bytesWritten
-    ) {
+    const { bytesWritten, writableLength } = this.#socket;
+    if (writableLength === 0 || bytesWritten !== this.#bytesWritten) {
       this.#bytesWritten = bytesWritten;
       this.#movedAt = now;
+      if (
+        this.#drainUntil > 0 &&
+        now > this.#drainUntil &&
+        writableLength === 0
+      )
+        this.destroy();
     } else if (now - this.#movedAt > visitorStallMs) this.destroy();
   }
 
-  #enqueue(visit: Visit, begin: (visit: Visit) => void): void {
-    if (this.#current) this.#waiting.push({ visit, begin });
-    else this.#begin(visit, begin);
-  }
-
   #next(): void {
-    this.#current = undefined;
     const next = this.#waiting.shift();
     if (next) this.#begin(next.visit, next.begin);
-    else if (this.#broken) this.#endSoon();
   }
 
   #begin(visit: Visit, begin: (visit: Visit) => void): void {
@@ -272,54 +277,7 @@ export class VisitorConnection {
     for (const { visit } of this.#waiting.splice(0)) visit.abort();
     this.#current?.abort();
   }
-
-  #recordUnread(refusal: Refusal): void {
-    const { engine } = this;
-    try {
-      engine.observer({
-        startedAt: engine.now(),
-        tunnel: undefined,
-        identity: undefined,
-        visitor: this.address,
-        method: "",
-        target: "",
-        host: "",
-        httpVersion: "",
-        rawHeaders: [],
-        status: statusOf(refusal),
-        error: refusal.code,
-        upgraded: false,
-        routeMs: 0,
-        connectMs: undefined,
-        firstByteMs: undefined,
-        totalMs: 0,
-        bytesIn: 0,
-        bytesOut: 0,
-        retried: false,
-      });
-    } catch (error) {
-      engine.onBug(error);
-    }
-  }
 }
 
-/**
- * What counts as one visitor: an IPv4 address, or the /64 that an IPv6 address is in, since whoever has one of its
- * addresses has them all.
- */
-export function visitorKey(address: string): string {
-  if (!isIPv6(address)) return address;
-  const [left = "", right] = address.split("::", 2);
-  const groups = left === "" ? [] : left.split(":");
-  if (right !== undefined) {
-    const tail = right === "" ? [] : right.split(":");
-    while (groups.length + tail.length < 8) groups.push("0");
-    groups.push(...tail);
-  }
-  return groups
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(":");
-}
-
+// The socket fails on its own, and its `close` tells.
 function ignoreError(): void {}

@@ -52,6 +52,7 @@ export function createVisitorServer(
   server.on("checkContinue", (request, response) =>
     connections.get(request.socket)?.receive(request, response, true),
   );
+  // The pipeline refuses it, like any other request.
   server.on("checkExpectation", (request, response) =>
     connections.get(request.socket)?.receive(request, response, false),
   );
@@ -60,6 +61,9 @@ export function createVisitorServer(
   );
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     const connection = connections.get(socket as Socket);
+    // Bytes behind a request that said it was the last. They are nobody's, and the answer to it is on its way.
+    if (connection && error.code === "HPE_CLOSED_CONNECTION")
+      return connection.stopReceiving();
     const refusal = explainClientError(error.code);
     if (connection && refusal)
       connection.reject(refusal, error.code === "HPE_INVALID_EOF_STATE");
@@ -75,9 +79,6 @@ function explainClientError(code: string | undefined): Refusal | undefined {
       return { code: "headers-too-large" };
     case "ERR_HTTP_REQUEST_TIMEOUT":
       return { code: "request-timeout" };
-    // Bytes behind a request that said it was the last. They are nobody's.
-    case "HPE_CLOSED_CONNECTION":
-      return { code: "request-invalid" };
     default:
       return code?.startsWith("HPE_") ? { code: "request-invalid" } : undefined;
   }
