@@ -1,13 +1,11 @@
 // One SSH connection from the login to the end. It owns all that was opened on it: ending it ends them.
 import type { Duplex } from "node:stream";
 import { encodeMessage, type EdgeMessage } from "@expose/protocol";
-import type { Connection, ServerChannel, Session, TcpipBindInfo } from "ssh2";
-import { EdgeError } from "../../errors.ts";
+import type { Connection, TcpipBindInfo } from "ssh2";
 import type { Identity } from "../../registry/identity.ts";
-import type { Forward, ForwardedConnection, Visitor } from "../forward.ts";
-import type { PlainSession } from "../handlers.ts";
+import type { PlainSession, PlainTunnel } from "../handlers.ts";
 import type { IngressSession } from "../ingress.ts";
-import { adoptChannel } from "./channel-stream.ts";
+import { createChannelOpener, type ChannelOpener } from "./channel-opener.ts";
 import { createForwards, type Forwards } from "./forwards.ts";
 import { createLink, type Link } from "./link.ts";
 import { guardLogin, type ProvenKey } from "./login.ts";
@@ -18,6 +16,7 @@ import {
   type Door,
   type PrivateChannel,
 } from "./ssh2-door.ts";
+import { serveSessions, type Sessions } from "./sessions.ts";
 import { createTerminal, type Terminal } from "./terminal.ts";
 import { createUpkeep, type Upkeep } from "./upkeep.ts";
 
@@ -43,20 +42,11 @@ export interface Farewell {
   readonly released?: boolean;
 }
 
-/** What a client runs to speak the control protocol. */
-const CONTROL_COMMAND = "expose-control";
-
 const USAGE = "Nothing to serve. Ask for a tunnel: ssh -R 80:localhost:8080 …";
 
 // Whoever logs in could fill the operator's disk with lines, and a client means well that stops some time.
 const MAX_LOGGED_REFUSALS = 10;
 const MAX_REFUSALS = 1_000;
-
-/** What ends a plain session, of the names in RFC 4254 section 6.10. */
-const ENDING_SIGNALS = new Set(["INT", "TERM", "HUP", "QUIT", "KILL"]);
-
-// A client that could not dial the local service says so with this (RFC 4254 section 5.1).
-const CONNECT_FAILED = 2;
 
 /** A connection of the embedded SSH server, from the moment that the peer has said which software it is. */
 export class EmbeddedConnection {
@@ -67,6 +57,8 @@ export class EmbeddedConnection {
   readonly #link: Link;
   readonly #terminal: Terminal;
   readonly #forwards: Forwards;
+  readonly #opener: ChannelOpener;
+  readonly #sessions: Sessions;
   readonly #onEnded: (() => void)[] = [];
   #key: ProvenKey | undefined;
   #upkeep: Upkeep | undefined;
@@ -75,8 +67,6 @@ export class EmbeddedConnection {
   #refusals = 0;
   #control: Duplex | undefined;
   #plainSession: PlainSession | undefined;
-  #sessions = 0;
-  #opening = 0;
   #ended = false;
   #settleTimer: NodeJS.Timeout | undefined;
   #lingerTimer: NodeJS.Timeout | undefined;
@@ -94,20 +84,32 @@ export class EmbeddedConnection {
     const { socket } = this.#door;
     this.remoteAddress = socket.remoteAddress;
     this.#link = createLink(socket, () => this.#door.rekeying);
+    this.#opener = createChannelOpener(
+      connection,
+      this.#door,
+      this.#link,
+      host.limits,
+    );
     this.#terminal = createTerminal(this.#link, host.formatTarget);
     this.#forwards = createForwards({
       maxForwards: host.limits.maxForwards,
-      connect: (...args) => this.#openChannel(...args),
+      connect: this.#opener.open,
       openPlain: (forward, name) =>
         host.handlers.openPlain(this.#asPlainSession(), forward, name),
       opened: (tunnel) => {
-        if (!this.#terminal.attached) return;
-        tunnel.observe((record) => this.#terminal.request(record));
-        this.#terminal.say(tunnel.url);
+        if (this.#terminal.attached) this.#showTunnel(tunnel);
       },
       refused: (reason) => this.#refused(reason),
       failed: (error) =>
         host.log.error("opening a tunnel failed", { ...this.#who(), error }),
+    });
+    this.#sessions = serveSessions(connection, this.#door, {
+      maxSessions: host.limits.maxSessions,
+      isOpen: () => !this.#ended,
+      mayControl: () => this.#control === undefined,
+      control: (stream) => this.#serveControl(stream),
+      screen: (...args) => this.#showScreen(...args),
+      interrupted: () => this.#interrupted(),
     });
     this.#listen();
   }
@@ -117,13 +119,9 @@ export class EmbeddedConnection {
     return this.#key?.identity;
   }
 
-  get ended(): boolean {
-    return this.#ended;
-  }
-
   /** Channels that exist on this connection, those still opening included. */
   get channelCount(): number {
-    return this.#door.channelCount + this.#opening;
+    return this.#door.channelCount + this.#opener.opening;
   }
 
   /** Calls back once when the connection has ended, at once when it already has. */
@@ -160,12 +158,6 @@ export class EmbeddedConnection {
     if (!hasTerminal) hangUp();
   }
 
-  /** Ends the connection without a word. */
-  destroy(): void {
-    this.#markEnded(false);
-    this.#door.socket.destroy();
-  }
-
   /** Ends the connection when its key is nobody's any more or somebody else's. */
   recheck(): void {
     if (this.#key === undefined || this.#ended) return;
@@ -196,7 +188,7 @@ export class EmbeddedConnection {
       bytesSent: (socket.bytesWritten ?? 0) - socket.writableLength,
       bytesQueued: socket.writableLength,
       rekeying,
-      used: this.#forwards.size > 0 || this.#sessions > 0,
+      used: this.#forwards.size > 0 || this.#sessions.size > 0,
     });
     if (step.do === "ping") this.#door.ping();
     else if (step.do === "rekey") this.#door.rekey();
@@ -243,10 +235,6 @@ export class EmbeddedConnection {
       },
     });
     connection.on("ready", () => this.#begin());
-    connection.on("session", (accept, reject) => {
-      if (this.#ended || this.#sessions >= limits.maxSessions) reject();
-      else this.#serveSession(accept());
-    });
     connection.on("request", (accept, reject, name: string, info) => {
       const port = this.#ended ? undefined : this.#answer(name, info);
       if (port === undefined) reject?.();
@@ -270,7 +258,7 @@ export class EmbeddedConnection {
     if (this.#terminal.attached) {
       // A refusal is on the screen already.
       this.end(this.#lastRefusal === undefined ? { message: USAGE } : {});
-    } else if (this.#lastRefusal !== undefined && this.#sessions === 0) {
+    } else if (this.#lastRefusal !== undefined && this.#sessions.size === 0) {
       // ssh -N: it shows what we say with the disconnect.
       this.end({ message: this.#lastRefusal });
     }
@@ -300,56 +288,18 @@ export class EmbeddedConnection {
       this.end({ message: "Too many refused requests." });
   }
 
-  #serveSession(session: Session): void {
-    this.#sessions++;
-    let open = true;
-    let pty = false;
-    const closed = (): void => {
-      if (open) this.#sessions--;
-      open = false;
-    };
-    const interrupted = (): void => this.end({ exitStatus: 0, released: true });
-    const start = (
-      accept: () => ServerChannel | undefined,
-    ): { channel: PrivateChannel; stream: Duplex } | undefined => {
-      // ssh2 returns nothing for a second command on the same session.
-      const channel = this.#ended
-        ? undefined
-        : (accept() as PrivateChannel | undefined);
-      if (channel === undefined) return undefined;
-      const stream = adoptChannel(channel, this.#door);
-      stream.once("close", closed);
-      return { channel, stream };
-    };
-    const startTerminal = (accept: () => ServerChannel | undefined): void => {
-      const started = start(accept);
-      if (started === undefined) return;
-      const { channel, stream } = started;
-      this.#terminal.attach(channel, stream, pty, interrupted);
-      for (const tunnel of this.#forwards.tunnels) {
-        tunnel.observe((record) => this.#terminal.request(record));
-        this.#terminal.say(tunnel.url);
-      }
-    };
+  #showScreen(channel: PrivateChannel, stream: Duplex, pty: boolean): void {
+    this.#terminal.attach(channel, stream, pty, () => this.#interrupted());
+    for (const tunnel of this.#forwards.tunnels) this.#showTunnel(tunnel);
+  }
 
-    // Anything that is not listened to here (subsystems, agent, X11, environment) is refused by ssh2.
-    session.on("error", () => {});
-    session.on("close", closed);
-    session.on("pty", (accept) => {
-      pty = true;
-      accept?.();
-    });
-    session.on("window-change", (accept) => accept?.());
-    session.on("signal", (_accept, _reject, { name }) => {
-      if (ENDING_SIGNALS.has(name)) interrupted();
-    });
-    session.on("shell", (accept) => startTerminal(accept));
-    session.on("exec", (accept, reject, { command }) => {
-      if (command !== CONTROL_COMMAND) return startTerminal(accept);
-      if (this.#control !== undefined) return reject?.();
-      const started = start(accept);
-      if (started !== undefined) this.#serveControl(started.stream);
-    });
+  #showTunnel(tunnel: PlainTunnel): void {
+    tunnel.observe((record) => this.#terminal.request(record));
+    this.#terminal.say(tunnel.url);
+  }
+
+  #interrupted(): void {
+    this.end({ exitStatus: 0, released: true });
   }
 
   #serveControl(control: Duplex): void {
@@ -400,49 +350,6 @@ export class EmbeddedConnection {
     return this.#plainSession;
   }
 
-  async #openChannel(
-    forward: Forward,
-    bindAddress: string,
-    visitor: Visitor,
-  ): Promise<ForwardedConnection> {
-    // A client learns of its forward with our answer, which leaves right after the tunnel has opened.
-    await Promise.resolve();
-    if (forward.closed || this.#ended)
-      throw forwardFailed("The forward is closed.");
-    if (this.channelCount >= this.#host.limits.maxChannels)
-      throw forwardFailed("The client has as many channels as it may have.");
-    const stream = await this.#forwardOut(forward, bindAddress, visitor);
-    return { stream, link: this.#link };
-  }
-
-  #forwardOut(
-    forward: Forward,
-    bindAddress: string,
-    { address, port }: Visitor,
-  ): Promise<Duplex> {
-    return new Promise((resolve, reject) => {
-      let late = false;
-      const timer = setTimeout(() => {
-        late = true;
-        reject(forwardFailed("The client did not open a channel in time."));
-      }, this.#host.limits.channelOpenMs);
-      this.#opening++;
-      const opened = (error: Error | undefined, channel: ServerChannel) => {
-        clearTimeout(timer);
-        this.#opening--;
-        if (error) return reject(openFailure(error));
-        // At once: data may follow in the same packet.
-        const stream = adoptChannel(channel as PrivateChannel, this.#door);
-        if (!late && !forward.closed) return resolve(stream);
-        stream.destroy();
-        reject(forwardFailed("The forward was closed."));
-      };
-      // The client finds its forward by the address and the port as it gave them.
-      const { port: bindPort } = forward;
-      this.#connection.forwardOut(bindAddress, bindPort, address, port, opened);
-    });
-  }
-
   #markEnded(released: boolean): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -470,19 +377,4 @@ export class EmbeddedConnection {
   #who(): { identity: string | undefined; from: string | undefined } {
     return { identity: this.#key?.identity.id, from: this.remoteAddress };
   }
-}
-
-const forwardFailed = (message: string): EdgeError =>
-  new EdgeError("forward-failed", message);
-
-function openFailure(error: Error & { reason?: unknown }): EdgeError {
-  return error.reason === CONNECT_FAILED
-    ? new EdgeError(
-        "forward-failed",
-        "The client cannot reach the local service.",
-        { cause: error, upstreamDown: true },
-      )
-    : new EdgeError("forward-failed", "The client opened no channel.", {
-        cause: error,
-      });
 }

@@ -1,8 +1,12 @@
 // Plain OpenSSH clients: no client of ours installed, a tunnel all the same.
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo } from "node:net";
-import { describe, expect, it, onTestFinished } from "vitest";
-import { useEmbeddedIngress, type EmbeddedUnderTest } from "./test-support.ts";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import {
+  closeOf,
+  useEmbeddedIngress,
+  type EmbeddedUnderTest,
+} from "./test-support.ts";
 import {
   startSsh,
   useSshKey,
@@ -283,6 +287,30 @@ describe("the end of a plain client", () => {
     await expect(edge.plain[0]!.forward.connect(visitor)).rejects.toMatchObject(
       { code: "forward-failed", upstreamDown: false },
     );
+  });
+
+  it("is not needed for connections to be forgotten that visitors broke off", async () => {
+    const local = await useEchoServer();
+    const { edge, ssh } = await start(["-R", "80:localhost:PORT"], { local });
+    await ssh.waitFor(/random\.test/);
+    const { forward } = edge.plain[0]!;
+    const sessionAlone = edge.ingress.stats().channels;
+    const breakOff = async (how: number): Promise<void> => {
+      const { stream } = await forward.connect(visitor);
+      const closed = closeOf(stream);
+      if (how > 0) stream.write(Buffer.alloc(how * 100_000));
+      if (how > 2) await once(stream, "data");
+      if (how > 4) stream.end();
+      stream.destroy();
+      await closed;
+    };
+    for (let round = 0; round < 10; round++)
+      await Promise.all(Array.from({ length: 20 }, (_, i) => breakOff(i % 6)));
+    await vi.waitUntil(
+      () => edge.ingress.stats().channels === sessionAlone,
+      10_000,
+    );
+    expect(await exchange(forward, "hello")).toBe("hello");
   });
 
   it("closes one tunnel when its forward is cancelled, and keeps the rest", async () => {
