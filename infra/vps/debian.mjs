@@ -25,26 +25,20 @@ const HOSTS = `127.0.0.1 localhost tunnel.example.com hello.tunnel.example.com\n
 /**
  * Makes the system. Packages come from the mirror that this machine itself uses.
  *
+ * @param {AbortSignal} signal gives up while it is being made
  * @returns {Promise<{
  *   root: string,
  *   start(user: string, script: string, options?: { online?: boolean, input?: string }): import("node:child_process").ChildProcess,
  *   close(): Promise<void>,
  * }>}
  */
-export async function createDebian() {
+export async function createDebian(signal) {
   const folder = mkdtempSync(join(tmpdir(), "expose-vps-"));
   const root = join(folder, "root");
   let holder;
+  let closing;
   try {
-    // Less than what any server has, so that nothing of the page leans on more; systemd for its tools alone.
-    execFileSync(
-      "debootstrap",
-      [
-        ...["--variant=minbase", "--include=systemd"],
-        ...["bookworm", root, findMirror()],
-      ],
-      { stdio: ["ignore", "ignore", "inherit"] },
-    );
+    await debootstrap(root, signal);
     furnish(root);
     holder = await holdNamespaces(root);
   } catch (error) {
@@ -80,15 +74,36 @@ export async function createDebian() {
       child.stdin.end(input ?? "");
       return child;
     },
-    async close() {
-      // The first process of a pid namespace takes all others with it, and the last one the mounts.
-      if (holder.unshare.exitCode === null && !holder.unshare.killed) {
-        holder.unshare.kill("SIGKILL");
-        await new Promise((resolve) => holder.unshare.once("close", resolve));
-      }
-      rmSync(folder, { recursive: true, force: true });
+    close() {
+      closing ??= (async () => {
+        // The first process of a pid namespace takes all others with it, and the last one the mounts.
+        const gone = new Promise((done) => holder.unshare.once("close", done));
+        if (holder.unshare.kill("SIGKILL")) await gone;
+        rmSync(folder, { recursive: true, force: true });
+      })();
+      return closing;
     },
   };
+}
+
+async function debootstrap(root, signal) {
+  // Less than what any server has, so that nothing of the page leans on more; systemd for its tools alone.
+  const options = ["--variant=minbase", "--include=systemd", "bookworm"];
+  // It mounts things; in a namespace of its own they go away with it, however it ends.
+  const command = ["--mount", "debootstrap", ...options, root, findMirror()];
+  const child = spawn("unshare", command, {
+    stdio: ["ignore", "ignore", "inherit"],
+    // It has helpers, which a signal to itself would not reach.
+    detached: true,
+  });
+  const end = () => process.kill(-child.pid, "SIGKILL");
+  signal.addEventListener("abort", end);
+  const status = await new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  signal.removeEventListener("abort", end);
+  if (status !== 0) throw new Error("debootstrap failed.");
 }
 
 function findMirror() {

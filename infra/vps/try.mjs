@@ -42,33 +42,29 @@ if (process.getuid() !== 0) {
   process.exit(2);
 }
 const clone = mkdtempSync(join(tmpdir(), "expose-clone-"));
-console.log("debootstrap bookworm");
-const debian = await createDebian();
-for (const signal of ["SIGINT", "SIGTERM"])
-  process.once(signal, async () => {
-    await leave();
-    process.exit(130);
-  });
 const running = new Map();
+const interrupted = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"])
+  process.on(signal, () => interrupted.abort());
+let debian;
 let fingerprint;
-let failed = true;
 try {
+  console.log("debootstrap bookworm");
+  debian = await createDebian(interrupted.signal);
+  // Whoever waits for a program inside hears of its end then.
+  interrupted.signal.addEventListener("abort", () => void debian.close());
   for (const step of readSteps(readFileSync(inRoot("docs/vps.md"), "utf8")))
     await runStep(step);
   await expectGone();
-  failed = false;
   console.log("\nEvery block of docs/vps.md did what it says.");
 } catch (error) {
-  console.error(`\n${error.message}`);
+  const { aborted } = interrupted.signal;
+  console.error(`\n${aborted ? "interrupted" : error.message}`);
   for (const [name, { output }] of running)
     console.error(`\n--- ${name} ---\n${output()}`);
+  process.exitCode = 1;
 } finally {
-  await leave();
-}
-process.exitCode = failed ? 1 : 0;
-
-async function leave() {
-  await debian.close();
+  await debian?.close();
   rmSync(clone, { recursive: true, force: true });
 }
 
