@@ -204,8 +204,10 @@ export class LiveUpgrade implements VisitTask, UpgradeEvents {
     const visit = this.#visit;
     visit.firstByteAt = visit.engine.clock();
     visit.status = 101;
-    if (response.headers.upgrade?.toLowerCase() !== "websocket")
+    if (response.headers.upgrade?.toLowerCase() !== "websocket") {
+      this.abort();
       return visit.cut("upstream-invalid");
+    }
     visit.upgraded = true;
     visit.leaveCount();
     visit.connection.upgrade();
@@ -282,6 +284,7 @@ export class LiveUpgrade implements VisitTask, UpgradeEvents {
   #refuse(refusal: Refusal): void {
     const visit = this.#visit;
     if (visit.over) return;
+    if (visit.upgraded) return visit.connection.destroy();
     this.abort();
     visit.task = undefined;
     visit.answer(refusal);

@@ -228,6 +228,23 @@ test("answers keep the order of their requests when the edge answers at once and
   ]);
 });
 
+test.each(["malformed", "ended"])(
+  "the rest of a body that is %s, behind its answer, gets no second one",
+  async (how) => {
+    const { connect, records } = await useBoth();
+    const wire = await connect();
+    wire.write(
+      "POST / HTTP/1.1\r\nHost: no.test\r\nTransfer-Encoding: chunked\r\n\r\n",
+    );
+    await wire.until("\r\n\r\n");
+    if (how === "ended") wire.socket.end();
+    else wire.write("zz\r\n");
+    const text = await wire.untilEnded();
+    expect(text.match(/HTTP\/1.1 \d+/g)).toEqual(["HTTP/1.1 404"]);
+    expect(records).toHaveLength(1);
+  },
+);
+
 test("an upgrade right behind a request that the edge answered at once is not served", async () => {
   const { send, upstream } = await useBoth();
   const text = await send(

@@ -378,6 +378,24 @@ test.each([
   },
 );
 
+test("an upstream that switches to another protocol than asked for is cut off", async () => {
+  const upstream = await useRawUpstream((wire) =>
+    wire.when("\r\n\r\n", () =>
+      wire.write(
+        "HTTP/1.1 101 X\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\nEVIL",
+      ),
+    ),
+  );
+  const { send, record, edge } = await useEdge(upstream.port);
+  expect(await send(upgrade())).toBe("");
+  await upstream.wires[0]!.untilEnded();
+  expect(await record()).toMatchObject({
+    error: "upstream-invalid",
+    upgraded: false,
+  });
+  expect(edge.stats().upgrades).toBe(0);
+});
+
 test("an upgrade for nobody's name is answered like any request", async () => {
   const upstream = await useRawUpstream();
   const { send, record } = await useEdge(upstream.port);

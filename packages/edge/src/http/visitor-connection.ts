@@ -118,6 +118,8 @@ export class VisitorConnection {
     if (inBody && ended) return this.destroy();
     if (!visit && this.#socket.bytesRead === 0) return this.destroy();
     this.#broken = true;
+    // It is the rest of a body that was answered already: a second answer would pass for that of the next request.
+    if (!visit && this.#drainUntil > 0) return this.#endSoon();
     if (inBody && last) last.begin = (late) => late.answer(refusal);
     else if (inBody) {
       visit.task?.abort();
