@@ -5,16 +5,21 @@ import {
   chownSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { SshKey } from "./openssh-client.ts";
 import { freePort } from "./plain-sshd.ts";
+import {
+  descendants,
+  endProcesses,
+  hasEnded,
+  listProcesses,
+  type ProcessInfo,
+} from "./process-table.ts";
 import { startProgram, stop, type RunningProgram } from "./processes.ts";
 import { createTestAccount, type TestAccount } from "./test-account.ts";
 
@@ -76,7 +81,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   let daemon: RunningProgram | undefined;
   let reaper: RunningProgram | undefined;
   let said = "";
-  const orphans = new Set<number>();
+  const orphans = new Map<number, ProcessInfo>();
 
   try {
     account = root ? createTestAccount() : undefined;
@@ -108,7 +113,9 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       },
       waitForLog: (pattern) => daemon!.waitFor(pattern),
       sessionProcesses: () =>
-        daemon?.child.pid ? descendants(daemon.child.pid) : [],
+        daemon?.child.pid
+          ? descendants(daemon.child.pid).map(({ pid }) => pid)
+          : [],
       kill9,
       async restart() {
         await endDaemon();
@@ -128,7 +135,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
 
   async function endDaemon(): Promise<void> {
     if (!daemon) return;
-    for (const pid of descendants(daemon.child.pid!)) orphans.add(pid);
+    for (const child of descendants(daemon.child.pid!))
+      orphans.set(child.pid, child);
     said += daemon.stderr;
     // Not stop(): the pipes stay open in the sessions that go on.
     const ended = hasEnded(daemon.child.pid!);
@@ -139,7 +147,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
 
   async function kill9(): Promise<void> {
     await endDaemon();
-    await endProcesses(orphans);
+    await endProcesses([...orphans.values()]);
     orphans.clear();
   }
 
@@ -147,12 +155,11 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     await kill9();
     if (reaper) await stop(reaper);
     // Forced commands whose connection ended a moment ago are nobody's children any more.
-    await endProcesses(processesWith(folder));
-    if (account) {
-      await endProcesses(processesOf(account.uid));
-      account.remove();
-      account = undefined;
-    }
+    await endProcesses(
+      listProcesses().filter(({ command }) => command.includes(folder)),
+    );
+    account?.remove();
+    account = undefined;
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -250,81 +257,6 @@ function knowsPenalties(hostKeyFile: string): boolean {
       stdio: "ignore",
     });
     return true;
-  } catch {
-    return false;
-  }
-}
-
-interface ProcessInfo {
-  readonly pid: number;
-  readonly parent: number;
-  readonly uid: number;
-  readonly command: string;
-}
-
-function listProcesses(): ProcessInfo[] {
-  const found: ProcessInfo[] = [];
-  for (const name of readdirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const status = readFileSync(`/proc/${name}/status`, "utf8");
-      found.push({
-        pid: Number(name),
-        parent: Number(/^PPid:\t(\d+)/m.exec(status)?.[1]),
-        uid: Number(/^Uid:\t(\d+)/m.exec(status)?.[1]),
-        command: readFileSync(`/proc/${name}/cmdline`, "utf8"),
-      });
-    } catch {
-      // It ended while we looked.
-    }
-  }
-  return found;
-}
-
-function descendants(pid: number): number[] {
-  const processes = listProcesses();
-  const below = (parent: number): number[] =>
-    processes
-      .filter((candidate) => candidate.parent === parent)
-      .flatMap((child) => [child.pid, ...below(child.pid)]);
-  return below(pid);
-}
-
-const processesOf = (uid: number): number[] =>
-  listProcesses()
-    .filter((candidate) => candidate.uid === uid)
-    .map(({ pid }) => pid);
-
-/** Processes whose command line has that text. */
-const processesWith = (text: string): number[] =>
-  listProcesses()
-    .filter(({ command }) => command.includes(text))
-    .map(({ pid }) => pid);
-
-async function endProcesses(pids: Iterable<number>): Promise<void> {
-  const ending = [...pids].map((pid) => {
-    kill(pid);
-    return hasEnded(pid);
-  });
-  await Promise.all(ending);
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It ended in the meantime.
-  }
-}
-
-// They are not our children, so nothing tells us.
-async function hasEnded(pid: number): Promise<void> {
-  while (isRunning(pid)) await sleep(5);
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
   } catch {
     return false;
   }
