@@ -13,6 +13,7 @@ const levels = {
         "index.ts",
         "expose.ts",
         "open-session.ts",
+        "session-tunnel.ts",
         "open-bare.ts",
         "open-local.ts",
         "bare-reach.ts",

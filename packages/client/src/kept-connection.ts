@@ -12,7 +12,8 @@ import type { SessionState, TunnelEvents } from "./tunnel.ts";
 export interface Keepable {
   /** Calls back once, with the error that ended it unless close() did. */
   onceClosed(callback: (error: ExposeError | undefined) => void): void;
-  close(): Promise<void>;
+  /** @param error what made its owner end it; absent when nothing is wrong */
+  close(error?: ExposeError): Promise<void>;
 }
 
 /** How to keep it up, and who hears of it. */
@@ -38,8 +39,8 @@ export interface KeptConnection<C> {
   readonly state: SessionState;
   /** Undefined while it is down. */
   readonly current: C | undefined;
-  /** Ends it for good. Idempotent; never throws. */
-  close(): Promise<void>;
+  /** Ends it for good. Idempotent; never throws. @param error for onClosed(), when something made it necessary */
+  close(error?: ExposeError): Promise<void>;
 }
 
 // One look at a network that may be away: the first SYN and one that the kernel sends again after a second. Once a
@@ -110,7 +111,7 @@ export async function keepConnection<C extends Keepable>(
     state = "closed";
     stop.abort();
     options.signal?.removeEventListener("abort", abort);
-    await current?.close();
+    await current?.close(error);
     current = undefined;
     options.onClosed(error);
   }
@@ -138,7 +139,7 @@ export async function keepConnection<C extends Keepable>(
     get current() {
       return current;
     },
-    close: () => end(undefined),
+    close: (error) => end(error),
   };
 }
 

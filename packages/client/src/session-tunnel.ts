@@ -1,0 +1,134 @@
+// A tunnel of a session: keeps its name and its local service while links to the edge come and go.
+import { EventEmitter } from "node:events";
+import { formatUpstreamSpec, type EdgeMessage } from "@expose/protocol";
+import type { ExposeError } from "./errors.ts";
+import { createUpstream, type Upstream } from "./local/upstream.ts";
+import type { TunnelOptions } from "./options.ts";
+import { resolveUpstreamSpec } from "./resolve-upstream.ts";
+import type { ControlLink, LinkTunnel } from "./ssh/control-link.ts";
+import type { SessionState, Tunnel, TunnelEvents } from "./tunnel.ts";
+
+/** What a tunnel needs to know of its session. */
+export interface TunnelHost {
+  readonly state: SessionState;
+  readonly latencyMs: number | undefined;
+  /** Forgets a tunnel that its owner closes. */
+  release(tunnel: SessionTunnel): void;
+}
+
+/** See the file's head; whoever holds a Tunnel holds one of these. */
+export class SessionTunnel
+  extends EventEmitter<TunnelEvents>
+  implements Tunnel
+{
+  readonly id: number;
+  readonly upstream: string;
+  readonly closed: Promise<void>;
+  readonly #options: TunnelOptions;
+  readonly #host: TunnelHost;
+  readonly #local: Upstream;
+  #given: LinkTunnel | undefined;
+  #link: ControlLink | undefined;
+  #settleClosed!: (error: ExposeError | undefined) => void;
+  #finishing: Promise<void> | undefined;
+
+  /**
+   * @param id its number in the messages of this session
+   * @throws ExposeError `upstream-invalid`
+   */
+  constructor(id: number, options: TunnelOptions, host: TunnelHost) {
+    super();
+    this.id = id;
+    this.#options = options;
+    this.#host = host;
+    const spec = resolveUpstreamSpec(options);
+    this.upstream = formatUpstreamSpec(spec);
+    this.#local = createUpstream(spec, {
+      ca: options.upstreamCa,
+      onHint: (hint) => this.emit("hint", hint),
+      publicUrl: () => this.url,
+    });
+    this.#local.onStateChange((state, reason) => {
+      this.#link?.reportUpstream(this.id, state, reason);
+      this.emit("upstream", { state, reason });
+    });
+    this.closed = new Promise((resolve, reject) => {
+      this.#settleClosed = (error) => (error ? reject(error) : resolve());
+    });
+    // Whoever does not look at `closed` hears of the error by the event; it is no unhandled rejection.
+    this.closed.catch(() => {});
+  }
+
+  get url(): string {
+    return this.#given?.url ?? "";
+  }
+  get name(): string {
+    return this.#given?.name ?? "";
+  }
+  get state(): SessionState {
+    return this.#finishing ? "closed" : this.#host.state;
+  }
+  get openConnections(): number {
+    return this.#local.openConnections;
+  }
+  get latencyMs(): number | undefined {
+    return this.#host.latencyMs;
+  }
+
+  /** Opens the tunnel on a link: for the first time, or again under the same name. @throws ExposeError as open() */
+  async attach(link: ControlLink): Promise<void> {
+    this.#given = await link.open({
+      id: this.id,
+      name: this.#given?.name ?? this.#options.name,
+      resume: this.#given?.resume,
+      hostHeader: this.#options.hostHeader,
+      upstream: this.upstream.slice(0, 260),
+      serve: (channel, pressure) => this.#local.serve(channel, pressure),
+    });
+    this.#link = link;
+    if (this.#local.downReason !== undefined)
+      link.reportUpstream(this.id, "down", this.#local.downReason);
+  }
+
+  /** The link is gone; another one may come. */
+  detach(): void {
+    this.#link = undefined;
+  }
+
+  report(message: EdgeMessage & { t: "request" }): void {
+    this.emit("request", {
+      method: message.method,
+      path: message.path,
+      status: message.status,
+      durationMs: message.ms,
+      visitor: message.visitor,
+      bytesIn: message.bytesIn,
+      bytesOut: message.bytesOut,
+      error: message.error,
+      dropped: message.dropped ?? 0,
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#host.release(this);
+    await this.finish(undefined);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Ends the tunnel for whatever reason. Idempotent; the first reason counts. */
+  finish(error: ExposeError | undefined): Promise<void> {
+    this.#finishing ??= this.#finishOnce(error);
+    return this.#finishing;
+  }
+
+  async #finishOnce(error: ExposeError | undefined): Promise<void> {
+    if (this.#given) this.#link?.closeTunnel(this.id, this.#given.port);
+    this.#link = undefined;
+    await this.#local.close();
+    this.emit("closed", { error });
+    this.#settleClosed(error);
+  }
+}
