@@ -135,6 +135,8 @@ interface Parts {
   readonly http: HttpEdge;
   /** What `http` is bound to, in the order of the configuration. */
   readonly bound: ListenAddress[];
+  /** Every port that the edge listens on; no tunnel may lead there. */
+  readonly ownPorts: Set<number>;
   readonly embedded: readonly EmbeddedIngress[];
   readonly openssh: OpensshIngress | undefined;
   readonly admin: Admin | undefined;
@@ -156,6 +158,7 @@ async function buildParts(
   const accessLog = createAccessLog({ ...config.accessLog, log });
   const metrics = createEdgeMetrics();
   const bound: ListenAddress[] = [];
+  const ownPorts = new Set<number>();
   const urlOf = createUrls(config, bound);
   const urlPattern = (): string => urlOf(`*.${config.domain[0]}`);
 
@@ -200,12 +203,7 @@ async function buildParts(
         ...config.ingress.openssh,
         users: () => users.users(),
         handlers: control,
-        ownPorts: () =>
-          new Set(
-            [...bound, ...(admin ? [admin.address()] : [])].map(
-              ({ port }) => port,
-            ),
-          ),
+        ownPorts: () => ownPorts,
         limits: {
           maxSessionsPerIdentity: config.limits.sessionsPerIdentity,
         },
@@ -241,7 +239,7 @@ async function buildParts(
   }
 
   return {
-    ...{ users, accessLog, table, control, http, bound },
+    ...{ users, accessLog, table, control, http, bound, ownPorts },
     ...{ embedded, openssh, admin, urlPattern },
   };
 }
@@ -272,12 +270,20 @@ async function buildEmbedded(
 
 // Visitors' listeners come before the ingresses: a tunnel's URL carries the port, and must work when it is given out.
 async function startParts(parts: Parts, config: EdgeConfig): Promise<void> {
-  await parts.admin?.start();
-  for (const { host, port } of config.listen) {
-    const { address, port: real } = await parts.http.listen(host, port);
-    parts.bound.push({ host: address, port: real });
+  const { admin, http, bound, embedded, ownPorts } = parts;
+  if (admin) {
+    await admin.start();
+    ownPorts.add(admin.address().port);
   }
-  for (const ingress of parts.embedded) await ingress.start();
+  for (const { host, port } of config.listen) {
+    const { address, port: real } = await http.listen(host, port);
+    bound.push({ host: address, port: real });
+    ownPorts.add(real);
+  }
+  for (const ingress of embedded) {
+    await ingress.start();
+    ownPorts.add(ingress.address().port);
+  }
   await parts.openssh?.start();
 }
 

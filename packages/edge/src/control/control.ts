@@ -1,39 +1,9 @@
 // The edge's end of the control protocol: turns sessions into tunnels, and tells each owner of its requests.
-import {
-  createMessageStream,
-  parseClientMessage,
-  PRODUCT_VERSION,
-  PROTOCOL_VERSION,
-  type ClientMessage,
-  type ControlErrorCode,
-  type EdgeMessage,
-} from "@expose/protocol";
-import type { RequestObserver, RequestRecord } from "../access-log/record.ts";
-import type { PlainSession, SessionHandlers } from "../ingress/handlers.ts";
-import type { IngressSession } from "../ingress/ingress.ts";
-import { isHostHeaderPolicy } from "../policy/host-header.ts";
-import { ControlRefusal } from "../refusal.ts";
-import type { LiveTunnel, TunnelOwner } from "../routes/live-tunnel.ts";
-import type { RouteTable } from "../routes/table.ts";
-import { createRequestFeed, type RequestFeed } from "./request-feed.ts";
-
-/** What control/ needs. */
-export interface ControlOptions {
-  readonly table: RouteTable;
-  /** URL of a tunnel with `*` in place of its name, for `welcome`. */
-  readonly urlPattern: () => string;
-  /** Makes a request target fit for other people's eyes: secrets redacted, control bytes escaped, cut. */
-  readonly formatTarget: (target: string) => string;
-  /** Hears of each new tunnel whose client waits for a first byte before it dials its local service. */
-  readonly onOpened?: (tunnel: LiveTunnel) => void;
-  readonly log: ControlLog;
-}
-
-/** What control/ tells the operator. */
-export interface ControlLog {
-  info(message: string, fields?: Record<string, unknown>): void;
-  debug(message: string, fields?: Record<string, unknown>): void;
-}
+import type { RequestObserver } from "../access-log/record.ts";
+import type { SessionHandlers } from "../ingress/handlers.ts";
+import type { ControlContext, ControlOptions } from "./context.ts";
+import { openPlainTunnel } from "./plain-tunnel.ts";
+import { serveSession } from "./session.ts";
 
 /** The control side of one edge. */
 export interface Control extends SessionHandlers {
@@ -45,300 +15,26 @@ export interface Control extends SessionHandlers {
   readonly sessionCounts: Readonly<Record<"openssh" | "embedded", number>>;
 }
 
-// A client says hello as soon as its channel is open; whoever waits longer holds a slot for nothing.
-const HELLO_TIMEOUT_MS = 10_000;
-
-// How long a last message may take to leave.
-const FAREWELL_MS = 1_000;
-
-// A client that sends pings and reads no pongs must not fill our memory.
-const MAX_QUEUED_BYTES = 256 * 1024;
-
 /** Builds the control side. */
 export function createControl(options: ControlOptions): Control {
-  const { table, log } = options;
-  const feeds = new Map<string, RequestFeed>();
-  const announceDrain = new Set<() => void>();
-  const sessionCounts = { openssh: 0, embedded: 0 };
-
-  function serve(session: IngressSession): void {
-    const tunnels = new Map<number, LiveTunnel>();
-    let greeted = false;
-    let ended = false;
-    let finishing = false;
-    const stream = createMessageStream<ClientMessage, EdgeMessage>(
-      session.control,
-      parseClientMessage,
-      receive,
-      (error) => refuse("message-invalid", error.message),
-    );
-    const feed = createRequestFeed(stream);
-    const helloTimer = setTimeout(() => {
-      refuse("message-invalid", "The client did not say hello in time.");
-    }, HELLO_TIMEOUT_MS);
-
-    const owner: TunnelOwner = {
-      identity: session.identity,
-      superseded(tunnel) {
-        forget(tunnel);
-        log.info("tunnel superseded", describe(tunnel));
-        stream.send({
-          t: "closed",
-          ...idOf(tunnel),
-          code: "superseded",
-          message: `${tunnel.url} was opened again by ${session.identity.id} from elsewhere.`,
-          retry: false,
-        });
-        tunnels.delete(tunnelId(tunnel));
-        // What is left of a session without tunnels holds channels and a forward for nobody.
-        if (tunnels.size === 0) finish();
-      },
-      lost(tunnel) {
-        forget(tunnel);
-        tunnels.delete(tunnelId(tunnel));
-        log.info("tunnel lost", describe(tunnel));
-      },
-    };
-
-    sessionCounts[session.ingress]++;
-    session.onceEnded(() => {
-      ended = true;
-      sessionCounts[session.ingress]--;
-      clearTimeout(helloTimer);
-      announceDrain.delete(drain);
-      for (const tunnel of [...tunnels.values()]) {
-        forget(tunnel);
-        table.close(tunnel, "lost");
-        log.info("tunnel lost", describe(tunnel));
-      }
-      tunnels.clear();
-    });
-    session.control.on("end", finish);
-    announceDrain.add(drain);
-
-    function receive(message: ClientMessage): void {
-      if (stream.queuedBytes > MAX_QUEUED_BYTES) return session.end();
-      if (message.t === "hello") return hello(message.v, message.client);
-      if (!greeted)
-        return refuse("message-invalid", "The first message must be a hello.");
-      switch (message.t) {
-        case "open":
-          return openTunnel(message);
-        case "close":
-          return closeTunnel(message.id);
-        case "upstream": {
-          const tunnel = tunnels.get(message.id);
-          if (tunnel)
-            tunnel.upstreamDown =
-              message.state === "down"
-                ? { reason: message.reason ?? "" }
-                : undefined;
-          return;
-        }
-        case "watch":
-          feed.enabled = message.on;
-          return;
-        case "ping":
-          stream.send({ t: "pong", n: message.n });
-          return;
-      }
-    }
-
-    function hello(version: number, client: string): void {
-      if (greeted) return refuse("message-invalid", "A second hello.");
-      clearTimeout(helloTimer);
-      if (version !== PROTOCOL_VERSION)
-        return refuse(
-          "version-unsupported",
-          `This edge (${PRODUCT_VERSION}) speaks version ${PROTOCOL_VERSION} of the control protocol and the client speaks ${version}; install the same release on both ends.`,
-        );
-      greeted = true;
-      log.debug("session greeted", { identity: session.identity.id, client });
-      stream.send({
-        t: "welcome",
-        v: PROTOCOL_VERSION,
-        edge: `expose-edge/${PRODUCT_VERSION}`,
-        ingress: session.ingress,
-        identity: session.identity.id,
-        url: options.urlPattern(),
-        ...(session.proof && { proof: session.proof }),
-      });
-    }
-
-    function openTunnel(message: ClientMessage & { t: "open" }): void {
-      try {
-        if (tunnels.has(message.id))
-          throw new ControlRefusal(
-            "message-invalid",
-            `Tunnel ${message.id} is open already.`,
-          );
-        const forward = session.forward(message.port);
-        if (!forward)
-          throw new ControlRefusal(
-            "forward-missing",
-            `This session holds no forward on port ${message.port}.`,
-          );
-        const { tunnel, resume } = table.open(owner, {
-          name: message.name,
-          resume: message.resume,
-          forward,
-          hostHeader: checkHostHeader(message.hostHeader ?? "preserve"),
-          upstream: message.upstream,
-        });
-        // The same session may reopen its own name under another number; the older one is closed by then.
-        for (const [id, other] of tunnels) if (other.closed) tunnels.delete(id);
-        tunnels.set(message.id, tunnel);
-        feeds.set(tunnel.name, feed);
-        feed.name(tunnel.name, message.id);
-        log.info("tunnel opened", {
-          ...describe(tunnel),
-          ingress: session.ingress,
-          from: session.remoteAddress,
-        });
-        stream.send({
-          t: "opened",
-          id: message.id,
-          name: tunnel.name,
-          url: tunnel.url,
-          resume,
-        });
-        options.onOpened?.(tunnel);
-      } catch (error) {
-        if (!(error instanceof ControlRefusal)) throw error;
-        log.info("tunnel refused", {
-          identity: session.identity.id,
-          code: error.code,
-        });
-        const { code, message: text } = error;
-        stream.send({ t: "refused", id: message.id, code, message: text });
-      }
-    }
-
-    function closeTunnel(id: number): void {
-      const tunnel = tunnels.get(id);
-      if (!tunnel) return;
-      tunnels.delete(id);
-      forget(tunnel);
-      table.close(tunnel, "released");
-      log.info("tunnel closed", describe(tunnel));
-    }
-
-    function refuse(code: ControlErrorCode, message: string): void {
-      clearTimeout(helloTimer);
-      log.info("session refused", { identity: session.identity.id, code });
-      stream.send({ t: "refused", code, message });
-      finish();
-    }
-
-    // Ends the session, but lets what was written reach the client first. A client that does not read is not waited
-    // for: what it holds would stay open.
-    function finish(): void {
-      if (ended || finishing) return;
-      finishing = true;
-      const patience = setTimeout(() => session.end(), FAREWELL_MS);
-      session.onceEnded(() => clearTimeout(patience));
-      session.control.end(() => session.end());
-    }
-
-    function drain(): void {
-      stream.send({
-        t: "closed",
-        code: "draining",
-        message: "The edge is stopping.",
-        retry: true,
-      });
-    }
-
-    function forget(tunnel: LiveTunnel): void {
-      if (feeds.get(tunnel.name) === feed) feeds.delete(tunnel.name);
-    }
-
-    function tunnelId(tunnel: LiveTunnel): number {
-      for (const [id, candidate] of tunnels)
-        if (candidate === tunnel) return id;
-      return -1;
-    }
-
-    function idOf(tunnel: LiveTunnel): { id?: number } {
-      const id = tunnelId(tunnel);
-      return id < 0 ? {} : { id };
-    }
-  }
-
-  function openPlain(
-    session: PlainSession,
-    forward: Parameters<SessionHandlers["openPlain"]>[1],
-    name: string | undefined,
-  ): ReturnType<SessionHandlers["openPlain"]> {
-    let observer: RequestObserver | undefined;
-    const feed: RequestFeed = {
-      enabled: true,
-      name() {},
-      push: (record) => observer?.(record),
-    };
-    const forget = (tunnel: LiveTunnel): void => {
-      if (feeds.get(tunnel.name) === feed) feeds.delete(tunnel.name);
-    };
-    const { tunnel } = table.open(
-      {
-        identity: session.identity,
-        superseded(closed) {
-          forget(closed);
-          session.end(`${closed.url} was opened again from elsewhere.`);
-        },
-        lost: forget,
-      },
-      {
-        name,
-        resume: undefined,
-        forward,
-        hostHeader: "preserve",
-        upstream: "the local service",
-      },
-    );
-    feeds.set(tunnel.name, feed);
-    session.onceEnded(() => {
-      forget(tunnel);
-      table.close(tunnel, "lost");
-    });
-    log.info("tunnel opened", { ...describe(tunnel), ingress: "embedded" });
-    return {
-      name: tunnel.name,
-      url: tunnel.url,
-      observe(next) {
-        observer = next;
-      },
-      close() {
-        forget(tunnel);
-        table.close(tunnel, "released");
-      },
-    };
-  }
-
+  const context: ControlContext = {
+    ...options,
+    feeds: new Map(),
+    drains: new Set(),
+    sessionCounts: { openssh: 0, embedded: 0 },
+  };
   return {
-    serve,
-    openPlain,
-    observe(record: RequestRecord) {
+    serve: (session) => serveSession(session, context),
+    openPlain: (session, forward, name) =>
+      openPlainTunnel(context, session, forward, name),
+    observe(record) {
       if (record.tunnel === undefined) return;
-      const feed = feeds.get(record.tunnel);
+      const feed = context.feeds.get(record.tunnel);
       if (feed?.enabled) feed.push(record, options.formatTarget);
     },
     announceDrain() {
-      for (const announce of announceDrain) announce();
+      for (const drain of context.drains) drain();
     },
-    sessionCounts,
+    sessionCounts: context.sessionCounts,
   };
 }
-
-function checkHostHeader(value: string): string {
-  if (isHostHeaderPolicy(value)) return value;
-  throw new ControlRefusal(
-    "upstream-option-invalid",
-    "The host header must be preserve, rewrite, or a host with an optional port.",
-  );
-}
-
-const describe = (tunnel: LiveTunnel): Record<string, unknown> => ({
-  tunnel: tunnel.name,
-  identity: tunnel.identityId,
-});
