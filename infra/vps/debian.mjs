@@ -96,7 +96,8 @@ async function debootstrap(root, signal) {
     // It has helpers, which a signal to itself would not reach.
     detached: true,
   });
-  const end = () => process.kill(-child.pid, "SIGKILL");
+  // Without a number it was never started.
+  const end = () => child.pid && process.kill(-child.pid, "SIGKILL");
   signal.addEventListener("abort", end);
   const status = await new Promise((resolve, reject) => {
     child.once("error", reject);
