@@ -152,6 +152,14 @@ describeIngress("expose http", (ingress) => {
     const ready = eventsOf(expose).find(({ event }) => event === "ready")!;
     await world.restartEdge("SIGKILL");
     await expose.waitFor(/"event":"reconnected"/);
+    expect(eventsOf(expose)).toContainEqual(
+      expect.objectContaining({
+        event: "reconnecting",
+        attempt: 1,
+        delayMs: expect.any(Number),
+        code: "connection-lost",
+      }),
+    );
     const back = eventsOf(expose).find(({ event }) => event === "reconnected");
     expect(back).toMatchObject({ url: ready["url"] });
     expect((await visit(String(ready["url"]), "/back")).text).toBe(
@@ -206,7 +214,7 @@ describeIngress("expose http", (ingress) => {
 
   it("tells the newer of two that hold a name from the older, which ends with a status of its own", async () => {
     const first = startExpose(
-      ["8080", "-s", "moved", ...connection()],
+      ["8080", "-s", "moved", ...connection(), "--json"],
       useCliHome().env,
     );
     await first.waitFor(/moved/);
@@ -217,6 +225,81 @@ describeIngress("expose http", (ingress) => {
     await second.waitFor(/moved/);
     expect(await first.exited).toEqual({ code: 16, signal: null });
     expect(first.stderr).toContain("[superseded]");
+    expect(eventsOf(first).slice(-2)).toEqual([
+      expect.objectContaining({
+        event: "closed",
+        tunnel: "moved",
+        url: world.urlOf("moved"),
+        code: "superseded",
+      }),
+      expect.objectContaining({ event: "error", code: "superseded", exit: 16 }),
+    ]);
+  });
+
+  it("hands --host-header on to the edge", async () => {
+    const upstream = await startUpstream((request, response) => {
+      response.end(request.headers.host);
+    });
+    const seen = async (name: string, value: string): Promise<string> => {
+      const expose = startExpose(
+        [
+          `${upstream.port}`,
+          ...["-s", name, "--host-header", value],
+          ...connection(),
+        ],
+        useCliHome().env,
+      );
+      await expose.waitFor(/through/);
+      return (await visit(world.urlOf(name))).text;
+    };
+    expect(await seen("kept", "preserve")).toBe(
+      new URL(world.urlOf("kept")).host,
+    );
+    expect(await seen("rewritten", "rewrite")).toBe(
+      `localhost:${upstream.port}`,
+    );
+    expect(await seen("given", "app.test")).toBe("app.test");
+  });
+
+  it("takes the server from EXPOSE_SERVER, and a flag before that", async () => {
+    const [flag, server, ...rest] = connection();
+    const { env } = useCliHome();
+    const expose = startExpose(["8080", "-s", "env", ...rest], {
+      ...env,
+      EXPOSE_SERVER: server!,
+    });
+    await expose.waitFor(/through/);
+    expect(expose.stdout).toBe(`${world.urlOf("env")}\n`);
+    const second = startExpose(
+      ["8080", "-s", "flag", flag!, server!, ...rest],
+      {
+        ...env,
+        EXPOSE_SERVER: "nobody@127.0.0.1:1",
+      },
+    );
+    await second.waitFor(/through/);
+    expect(second.stdout).toBe(`${world.urlOf("flag")}\n`);
+  });
+
+  it("opens none of several tunnels when one of them is refused", async () => {
+    const held = await world.expose({ port: 8080, name: "held" }, "bob");
+    const { env, home } = useCliHome();
+    const file = join(home, "expose.yaml");
+    writeFileSync(
+      file,
+      "tunnels:\n  free: { upstream: 8080, name: free }\n  held: { upstream: 8080, name: held }\n",
+    );
+    const result = await runExpose(
+      ["start", "--all", "--config", file, ...connection()],
+      env,
+    );
+    await held.close();
+    expect(result.code).toBe(14);
+    expect(result.stdout).toBe("");
+    // Another's from now on, since nothing of the failed start holds it.
+    const next = await world.expose({ port: 8080, name: "free" }, "bob");
+    expect(next.name).toBe("free");
+    await next.close();
   });
 
   it("opens tunnels of the configuration file by name, all of them over one session", async () => {

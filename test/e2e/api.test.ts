@@ -1,0 +1,60 @@
+// The ways to end what the Node API has opened: by a block's end, by an AbortSignal, and by nobody.
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
+import { describeIngress, startWorld, type World } from "../harness/worlds.ts";
+
+describeIngress("the Node API", (ingress) => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld(ingress);
+  });
+  afterAll(() => world.stop());
+
+  // Nobody else gets a name that is still held or kept.
+  async function isFree(name: string): Promise<boolean> {
+    try {
+      const tunnel = await world.expose({ port: 8080, name }, "bob");
+      await tunnel.close();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  it("gives the name back at the end of a block that disposes of the tunnel", async () => {
+    const tunnel = await world.expose({ port: 8080, name: "block" });
+    expect(await isFree("block")).toBe(false);
+    await tunnel[Symbol.asyncDispose]();
+    expect(tunnel.state).toBe("closed");
+    await expect(tunnel.closed).resolves.toBeUndefined();
+    expect(await isFree("block")).toBe(true);
+  });
+
+  it("ends every tunnel of a session that is disposed of", async () => {
+    const session = await world.openSession();
+    const tunnel = await session.open({ port: 8080, name: "session" });
+    await session[Symbol.asyncDispose]();
+    expect(tunnel.state).toBe("closed");
+    expect(await isFree("session")).toBe(true);
+  });
+
+  it("ends at an AbortSignal as by close(), which is no error", async () => {
+    const stop = new AbortController();
+    const tunnel = await world.expose({
+      port: 8080,
+      name: "stopped",
+      signal: stop.signal,
+    });
+    onTestFinished(() => tunnel.close());
+    stop.abort();
+    await expect(tunnel.closed).resolves.toBeUndefined();
+    expect(tunnel.state).toBe("closed");
+    expect(await isFree("stopped")).toBe(true);
+  });
+
+  it("gives up an attempt at an AbortSignal that has fired", async () => {
+    await expect(
+      world.expose({ port: 8080, name: "early", signal: AbortSignal.abort() }),
+    ).rejects.toMatchObject({ code: "aborted" });
+    expect(await isFree("early")).toBe(true);
+  });
+});
