@@ -160,7 +160,7 @@ function unusable(file: string, what: string, error: unknown): EdgeError {
   const why =
     code === "ELOCKED"
       ? message
-      : `${code}; check that its folder exists and who may write there`;
+      : `${code}; check that its folder exists and who may write there, or name the edge's own with --state-dir, --users or --config`;
   return new EdgeError(
     "users-unreadable",
     `The users file ${file} cannot be ${what} (${why}).`,

@@ -172,7 +172,8 @@ export class EmbeddedConnection {
   /** Ends the connection because its key was removed, and says so. */
   revoke(): void {
     if (this.#ended) return;
-    const message = "The key of this session was removed at the edge.";
+    const message =
+      "The key of this session was removed at the edge. Ask whoever runs it to add it again.";
     this.#host.log.info("session revoked", this.#who());
     this.#tellControl({ t: "closed", code: "revoked", message, retry: false });
     this.end({ message, released: true });

@@ -138,7 +138,7 @@ export function createDoors(options: DoorsOptions): Doors {
         if (!next)
           tell(session, {
             code: "revoked",
-            message: `The key of ${id} was removed from the server's users file.`,
+            message: `The key of ${id} was removed from the server's users file. Ask whoever runs it to add it again.`,
             retry: false,
           });
         session.end();
