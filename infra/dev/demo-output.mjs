@@ -12,7 +12,8 @@ import { renderUnicodeCompact } from "uqr";
 export function greeting({ tunnel, target, port, usualPort, network }) {
   const paragraphs = [
     `${tunnel.url} -> ${target === undefined ? "a debugging server that says hello" : tunnel.upstream}`,
-    `Try it:\n  curl ${tunnel.url}/hello`,
+    // Another path is likely to be a 404 at a server that is not ours.
+    `Try it:\n  curl ${tunnel.url}/${target === undefined ? "hello" : ""}`,
     ...(network ? [describeLan(tunnel.url, port, network)] : []),
     "Requests show up below. Ctrl-C ends everything.",
   ];
