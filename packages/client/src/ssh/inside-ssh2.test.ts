@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { Client } from "ssh2";
 import { afterAll, describe, expect, it } from "vitest";
 import {
+  guardChannels,
   isClosedByPeer,
   onAuthRefused,
   pingServer,
@@ -82,4 +83,53 @@ describe("what is assumed of ssh2", () => {
     expect(isClosedByPeer(other.near)).toBe(true);
     far.close();
   });
+
+  it("ends with a server that wants tiny packets, or sends more than the window allows", async () => {
+    for (const [break_, message] of [
+      [
+        (server: ServerInternals) =>
+          server._protocol.forwardedTcpip(0, 1_000, 0, {
+            ...{ boundAddr: "127.0.0.1", boundPort: 80 },
+            ...{ remoteAddr: "192.0.2.1", remotePort: 1 },
+          }),
+        "packets that are too small",
+      ],
+      [
+        (server: ServerInternals, id: number) => {
+          for (let sent = 0; sent <= 4 * 1024 * 1024; sent += 32_768)
+            server._protocol.channelData(id, Buffer.alloc(32_768));
+        },
+        "more data than the window allows",
+      ],
+    ] as const) {
+      const { client, server, forward } = await connectPair(sandbox);
+      guardChannels(client);
+      let arrived = 0;
+      const { near, far } = await forward(() => {});
+      client.on("tcp connection", () => arrived++);
+      const error = once(client, "error");
+      // The test plays a hostile server, which ssh2's methods do not.
+      break_(
+        server as unknown as ServerInternals,
+        (far as unknown as { outgoing: { id: number } }).outgoing.id,
+      );
+      await expect(error).resolves.toMatchObject([
+        { message: expect.stringContaining(message) },
+      ]);
+      expect(arrived).toBe(0);
+      near.destroy();
+    }
+  });
 });
+
+interface ServerInternals {
+  _protocol: {
+    forwardedTcpip(
+      channel: number,
+      window: number,
+      packetSize: number,
+      from: object,
+    ): void;
+    channelData(id: number, data: Buffer): void;
+  };
+}

@@ -8,6 +8,7 @@ import {
 } from "@expose/protocol";
 
 interface ClientInternals {
+  readonly _chanMgr: { get(id: number): unknown };
   readonly _callbacks: ((failed: unknown) => void)[];
   readonly _protocol: {
     ping(): void;
@@ -21,7 +22,7 @@ interface ClientInternals {
 
 interface ChannelInternals {
   /** `state`: "open", then "eof" after CHANNEL_EOF, "closed" after CHANNEL_CLOSE. */
-  readonly incoming: { readonly state: string };
+  readonly incoming: { readonly state: string; readonly window: number };
   /** `state`: "open", "eof", "closing" once CHANNEL_CLOSE was sent, "closed". */
   readonly outgoing: { readonly state: string; readonly id: number };
   /** Set while `_chunk` waits for the peer's window. */
@@ -46,6 +47,43 @@ export function tuneChannels(channel: Channel): void {
 /** Makes the packets of a connection cheap, from now on. */
 export function tunePackets(client: Client): void {
   poolPadding((client as unknown as { _protocol: ProtocolShape })._protocol);
+}
+
+// As at the edge (ssh2-door.ts): packets of 0 bytes make ssh2's Channel._write loop for ever, tiny ones make us work
+// thirty times as hard. OpenSSH asks for 32 KiB, Dropbear for no less than 16.
+const MIN_PACKET_BYTES = 1_024;
+
+/**
+ * Ends a connection whose server breaks what ssh2 trusts it with: packets too small to send, and more data than the
+ * window allows (RFC 4254 section 5.2), of which ssh2 buffers any amount. It ends as with any error of the protocol.
+ */
+export function guardChannels(client: Client): void {
+  const { _chanMgr: manager, _protocol: protocol } = insideClient(client);
+  const handlers = protocol._handlers;
+  for (const name of ["CHANNEL_OPEN", "CHANNEL_OPEN_CONFIRMATION"]) {
+    const original = handlers[name]!;
+    handlers[name] = (...fields) => {
+      const { packetSize } = fields[1] as { packetSize: number };
+      // Throwing makes ssh2 stop in the middle of what it parses; it turns the error into an 'error' event.
+      if (packetSize < MIN_PACKET_BYTES)
+        throw new Error("The server asks for packets that are too small");
+      original(...fields);
+    };
+  }
+  for (const name of ["CHANNEL_DATA", "CHANNEL_EXTENDED_DATA"]) {
+    const original = handlers[name]!;
+    handlers[name] = (...fields) => {
+      const channel = manager.get(fields[1] as number);
+      const data = fields[2] as Buffer;
+      if (
+        typeof channel === "object" &&
+        channel !== null &&
+        data.length > (channel as ChannelInternals).incoming.window
+      )
+        throw new Error("The server sent more data than the window allows");
+      original(...fields);
+    };
+  }
 }
 
 /**

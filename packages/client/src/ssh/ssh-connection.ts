@@ -10,7 +10,7 @@ import type {
 import type { LinkPressure } from "@expose/protocol";
 import { ExposeError } from "../errors.ts";
 import type { ConnectionFacts } from "./connection-facts.ts";
-import { pingServer, tunePackets } from "./inside-ssh2.ts";
+import { guardChannels, pingServer, tunePackets } from "./inside-ssh2.ts";
 import { watchLiveness, type LivenessTimes } from "./liveness.ts";
 import { printable } from "./log.ts";
 import { asRemoteCommand, type RemoteCommand } from "./remote-command.ts";
@@ -79,6 +79,7 @@ export class SshConnection {
         ),
     );
     tunePackets(client);
+    guardChannels(client);
     client.on("error", (error) =>
       this.destroy(this.#lost(printable(error.message), error)),
     );
