@@ -100,7 +100,9 @@ export async function openControlLink(
   }
   connection.onceClosed((error) => fail(error ?? lost("it was closed")));
 
-  const channel = await connection.exec(CONTROL_COMMAND).catch((cause) => {
+  const channel = await inTime(connection.exec(CONTROL_COMMAND), () =>
+    notAnEdge("no edge answered within 10 seconds"),
+  ).catch((cause) => {
     if (lostBecause) throw lostBecause;
     throw notAnEdge("it refused the control command", cause);
   });
@@ -135,6 +137,11 @@ export async function openControlLink(
     host: hostname().slice(0, 253),
   });
   const welcome = (await answer) as EdgeMessage & { t: "welcome" };
+  if (welcome.v !== PROTOCOL_VERSION)
+    throw new ExposeError(
+      "version-unsupported",
+      `The edge (${welcome.edge}) speaks version ${welcome.v} of the control protocol and this client (${PRODUCT_VERSION}) speaks ${PROTOCOL_VERSION}; install the same release on both ends.`,
+    );
   welcomed = true;
   if (options.watchRequests) stream.send({ t: "watch", on: true });
   const proof = welcome.proof && {
@@ -151,9 +158,13 @@ export async function openControlLink(
       case "refused": {
         const key = message.id === undefined ? undefined : `open ${message.id}`;
         const error = refusal(message);
-        if (key === undefined) fail(error);
-        else waiting.get(key)?.reject(error);
-        if (key !== undefined) waiting.delete(key);
+        if (key === undefined) {
+          fail(error);
+          // The edge is about to end the connection; this is why, and not that it broke.
+          return connection.destroy(error);
+        }
+        waiting.get(key)?.reject(error);
+        waiting.delete(key);
         return;
       }
       case "closed":
@@ -189,6 +200,22 @@ export async function openControlLink(
     });
   }
 
+  // SSH requests have no time limit of their own, and a server that answers nothing but pings looks alive for ever.
+  async function inTime<T>(
+    answer: Promise<T>,
+    onTimeout: () => ExposeError,
+  ): Promise<T> {
+    const timer = setTimeout(
+      () => connection.destroy(onTimeout()),
+      ANSWER_TIMEOUT_MS,
+    );
+    try {
+      return await answer;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   function settle(key: string, message: EdgeMessage): void {
     const waiter = waiting.get(key);
     waiting.delete(key);
@@ -206,14 +233,14 @@ export async function openControlLink(
   const link: ControlLink = {
     welcome,
     async open(request) {
-      const port = await connection.forwardIn("127.0.0.1", 0);
+      const port = await inTime(connection.forwardIn("127.0.0.1", 0), () =>
+        lost("the server did not answer a request to listen"),
+      );
       connection.onConnection(port, (channel) =>
         accept(channel, request.serve),
       );
       try {
-        const answer = wait(`open ${request.id}`, ANSWER_TIMEOUT_MS, () =>
-          lost("the edge did not answer in time"),
-        );
+        // Sent before anybody waits: a message that is too long throws, and would leave a waiter to nobody.
         stream.send({
           t: "open",
           id: request.id,
@@ -226,7 +253,11 @@ export async function openControlLink(
             hostHeader: request.hostHeader,
           }),
         });
-        const opened = (await answer) as EdgeMessage & { t: "opened" };
+        const opened = (await wait(
+          `open ${request.id}`,
+          ANSWER_TIMEOUT_MS,
+          () => lost("the edge did not answer in time"),
+        )) as EdgeMessage & { t: "opened" };
         return { ...opened, port };
       } catch (error) {
         release(port);
