@@ -77,7 +77,7 @@ export class SessionTunnel
 
   /** Opens the tunnel on a link: for the first time, or again under the same name. @throws ExposeError as open() */
   async attach(link: ControlLink): Promise<void> {
-    this.#given = await link.open({
+    const given = await link.open({
       id: this.id,
       name: this.#given?.name ?? this.#options.name,
       resume: this.#given?.resume,
@@ -85,6 +85,9 @@ export class SessionTunnel
       upstream: this.upstream.slice(0, 260),
       serve: (channel, pressure) => this.#local.serve(channel, pressure),
     });
+    // Its owner has closed it meanwhile, and there was no link to say so on.
+    if (this.#finishing) return link.closeTunnel(this.id, given.port);
+    this.#given = given;
     this.#link = link;
     if (this.#local.downReason !== undefined)
       link.reportUpstream(this.id, "down", this.#local.downReason);
