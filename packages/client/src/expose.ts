@@ -1,4 +1,5 @@
 // expose(): one call, one tunnel.
+import { ExposeError } from "./errors.ts";
 import { openSession } from "./open-session.ts";
 import type { SessionOptions, TunnelOptions } from "./options.ts";
 import type { Tunnel } from "./tunnel.ts";
@@ -21,6 +22,10 @@ export async function expose(
     return Object.assign(tunnel, { close: () => session.close() });
   } catch (error) {
     await session.close();
+    if (options.signal?.aborted)
+      throw new ExposeError("aborted", "It was ended by its caller.", {
+        cause: error,
+      });
     throw error;
   }
 }

@@ -178,6 +178,10 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
   ): Promise<Keepable> {
     const connection = await this.#connector.connect(signal, timeouts);
     let link: ControlLink;
+    // The connector's part is over: from here on it is we who give up when told to.
+    const cut = (): void => connection.destroy(aborted());
+    signal.addEventListener("abort", cut, { once: true });
+    if (signal.aborted) cut();
     try {
       link = await openControlLink(
         connection,
@@ -195,6 +199,8 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
     } catch (error) {
       await connection.close().catch(() => {});
       throw error;
+    } finally {
+      signal.removeEventListener("abort", cut);
     }
     this.#link = link;
     this.#welcome = link.welcome;
@@ -248,7 +254,7 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
       try {
         this.latencyMs = await link.ping();
       } catch {
-        return; // The link is lost, and whoever watches it knows.
+        // The link is lost, which the next line finds, or slow: then the next answer may come in time.
       }
       if (this.#link !== link) return;
       this.#pingTimer = setTimeout(() => void measure(), PING_EVERY_MS);
@@ -276,6 +282,9 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
     this.#settleClosed(error);
   }
 }
+
+const aborted = (): ExposeError =>
+  new ExposeError("aborted", "The session was ended while it connected.");
 
 // The edge frees names when it has read that they are given back; an answer says that it has.
 async function sayGoodbye(link: ControlLink): Promise<void> {
