@@ -309,3 +309,36 @@ describe("dispose", () => {
     );
   });
 });
+
+describe("a client that opens tunnels and vanishes again and again", () => {
+  it("has no more names kept for it than it may have tunnels", () => {
+    const routes = table();
+    for (let i = 0; i < 10; i++) {
+      const { tunnel } = routes.open(owner("alice"), request(`name${i}`));
+      routes.close(tunnel, "lost");
+    }
+    expect(routes.counts).toEqual({ open: 0, away: 3 });
+    expect(routes.find("name9.localhost").kind).toBe("away");
+    expect(routes.find("name0.localhost").kind).toBe("unknown");
+  });
+
+  it("leaves nothing on a forward that stays", () => {
+    const routes = table();
+    let listeners = 0;
+    const lasting: Forward = {
+      ...forward(),
+      onceClosed: () => {
+        listeners++;
+        return () => listeners--;
+      },
+    };
+    for (let i = 0; i < 10; i++) {
+      const { tunnel } = routes.open(owner("alice"), {
+        ...request(),
+        forward: lasting,
+      });
+      routes.close(tunnel, "released");
+    }
+    expect(listeners).toBe(0);
+  });
+});

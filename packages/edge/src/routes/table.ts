@@ -59,7 +59,10 @@ export interface RouteTable extends Router {
    * @throws ControlRefusal when the name is not to be had or the identity has too many tunnels
    */
   open(owner: TunnelOwner, request: TunnelRequest): OpenedTunnel;
-  /** Closes a tunnel; the cause decides what becomes of its name. Idempotent. */
+  /**
+   * Closes a tunnel; the cause decides what becomes of its name. Idempotent. An identity has no more names kept for it
+   * than it may have tunnels: the oldest go first.
+   */
   close(tunnel: LiveTunnel, cause: CloseCause): void;
   /** Closes an identity's tunnels and frees its names at once: its key was removed. */
   forget(identityId: string): void;
@@ -110,11 +113,13 @@ export function createRouteTable(options: RouteTableOptions): RouteTable {
         createLease(owner.identity.id, tunnel, () => leases.delete(name)),
       );
     }
-    tunnel.forward.onceClosed(() => {
+    const forgetForward = tunnel.forward.onceClosed(() => {
       if (tunnel.closed) return;
       close(tunnel, "lost");
       owner.lost(tunnel);
     });
+    // One forward may see many tunnels come and go.
+    tunnel.onceClosed(forgetForward);
     return {
       tunnel,
       resume: random ? options.resume.issue(owner.identity.id, name) : "",
@@ -144,10 +149,7 @@ export function createRouteTable(options: RouteTableOptions): RouteTable {
   }
 
   function checkTunnelCount(identity: Identity): void {
-    const allowed = Math.min(
-      identity.maxTunnels ?? Infinity,
-      options.maxTunnelsPerIdentity,
-    );
+    const allowed = allowedTunnels(identity);
     let held = 0;
     for (const lease of leases.values())
       if (lease.tunnel && lease.identityId === identity.id) held++;
@@ -158,12 +160,26 @@ export function createRouteTable(options: RouteTableOptions): RouteTable {
       );
   }
 
+  const allowedTunnels = (identity: Identity): number =>
+    Math.min(identity.maxTunnels ?? Infinity, options.maxTunnelsPerIdentity);
+
+  // Or a client that opens tunnels and vanishes, again and again, would hold names and memory without end.
+  function limitAway({ identity }: TunnelOwner, newest: Lease): void {
+    const away = [...leases.values()].filter(
+      (lease) => !lease.tunnel && lease.identityId === identity.id,
+    );
+    if (away.length > allowedTunnels(identity))
+      away.find((lease) => lease !== newest)?.drop();
+  }
+
   function close(tunnel: LiveTunnel, cause: CloseCause): void {
     if (tunnel.closed) return;
     const lease = leases.get(tunnel.name);
     if (lease?.tunnel === tunnel) {
-      if (cause === "lost" && !disposed) lease.keep(options.graceMs);
-      else lease.drop();
+      if (cause === "lost" && !disposed) {
+        lease.keep(options.graceMs);
+        limitAway(tunnel.owner, lease);
+      } else lease.drop();
     }
     tunnel.markClosed();
   }
