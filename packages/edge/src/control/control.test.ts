@@ -284,6 +284,25 @@ describe("tunnels", () => {
     expect(table.counts).toEqual({ open: 2, away: 0 });
   });
 
+  it("does not give a name back to a session that has lost it and is on its way out", async () => {
+    const older = new FakeClient();
+    older.hello();
+    older.open(1, "shop");
+    await older.hears("opened");
+    // As long as it does not read its farewell, it is still there.
+    older.channel.pause();
+    const newer = new FakeClient();
+    newer.hello();
+    newer.open(1, "shop");
+    await newer.hears("opened");
+    older.open(2, "shop");
+    await new Promise((resolve) => setImmediate(resolve));
+    newer.say({ t: "ping", n: 1 });
+    await newer.hears("pong");
+    expect(newer.got.map(({ t }) => t)).not.toContain("closed");
+    expect(older.ended).toBe(false);
+  });
+
   it("notes what the client says of its local service", async () => {
     const client = new FakeClient();
     client.hello();

@@ -21,6 +21,7 @@ export function openPlainTunnel(
   const feed: RequestFeed = {
     enabled: true,
     name() {},
+    forget() {},
     push: (record) => observer?.(record),
   };
   const forget = (tunnel: LiveTunnel): void => {

@@ -8,6 +8,8 @@ export interface RequestFeed {
   enabled: boolean;
   /** Tells the feed which number the client gave to a name. */
   name(tunnel: string, id: number): void;
+  /** Forgets a name: a session may open and close tunnels without end. */
+  forget(tunnel: string): void;
   push(record: RequestRecord, formatTarget: (target: string) => string): void;
 }
 
@@ -30,6 +32,9 @@ export function createRequestFeed(
     enabled: false,
     name(tunnel, id) {
       ids.set(tunnel, id);
+    },
+    forget(tunnel) {
+      ids.delete(tunnel);
     },
     push(record, formatTarget) {
       const id = ids.get(record.tunnel ?? "");

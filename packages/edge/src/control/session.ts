@@ -87,6 +87,8 @@ export function serveSession(
   drains.add(drain);
 
   function receive(message: ClientMessage): void {
+    // A session on its way out gets nothing more; least of all the name back that it has just lost.
+    if (ended || finishing) return;
     if (stream.queuedBytes > MAX_QUEUED_BYTES) return session.end();
     if (message.t === "hello") return hello(message.v, message.client);
     if (!greeted)
@@ -220,6 +222,7 @@ export function serveSession(
   }
 
   function forget(tunnel: LiveTunnel): void {
+    feed.forget(tunnel.name);
     if (feeds.get(tunnel.name) === feed) feeds.delete(tunnel.name);
   }
 
