@@ -5,6 +5,7 @@ import type net from "node:net";
 import type { JoinResult } from "@expose/protocol";
 import ssh2 from "ssh2";
 import { expect, onTestFinished, test } from "vitest";
+import { ssh2HostKey } from "../../../../test/harness/ssh2-host-key.ts";
 import { createUpstream } from "./upstream.ts";
 import { readAll, useServer } from "./use-servers.ts";
 
@@ -115,7 +116,7 @@ async function useTunnel(onConnection: (socket: net.Socket) => void) {
 }
 
 async function useSshConnection() {
-  const { private: key } = ssh2.utils.generateKeyPairSync("ed25519");
+  const key = ssh2HostKey();
   const server = new ssh2.Server({ hostKeys: [key] });
   const connected = new Promise<ssh2.Connection>((resolve) => {
     server.on("connection", (connection) => {

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { Client, Server, utils, type ClientChannel } from "ssh2";
+import { Client, Server, type ClientChannel } from "ssh2";
 import { describe, expect, it, onTestFinished } from "vitest";
 import {
   batchWrites,
@@ -13,6 +13,7 @@ import {
   type ProtocolShape,
 } from "@expose/protocol";
 import channelModule from "ssh2/lib/Channel.js";
+import { ssh2HostKey } from "../../../../test/harness/ssh2-host-key.ts";
 
 tuneChannelClass(channelModule.Channel as { prototype: ChannelShape });
 
@@ -24,7 +25,7 @@ interface Pair {
 }
 
 async function connectPair(): Promise<Pair> {
-  const hostKey = utils.generateKeyPairSync("ed25519").private;
+  const hostKey = ssh2HostKey();
   let gotFar!: (channel: Duplex) => void;
   const farChannel = new Promise<Duplex>((resolve) => (gotFar = resolve));
   const server = new Server({ hostKeys: [hostKey] }, (connection) => {
