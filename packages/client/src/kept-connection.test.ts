@@ -78,6 +78,18 @@ test("a lost connection is opened again for ever, with growing delays", async ()
   ]);
 });
 
+test("a connection that is lost before it was handed over is not called back", async () => {
+  const [first, third] = [new FakeConnection(), new FakeConnection()];
+  const stillborn = new FakeConnection();
+  stillborn.onceClosed = (callback) =>
+    callback(new ExposeError("connection-lost", "It was lost."));
+  const { kept, events } = await keep([first, stillborn, third]);
+  first.lose();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(kept.current).toBe(third);
+  expect(events).toEqual(["try 1 in 500", "try 2 in 999", "back"]);
+});
+
 test("a minute of health makes the next loss a new story", async () => {
   const connections = [
     new FakeConnection(),

@@ -99,6 +99,8 @@ export async function keepConnection<C extends Keepable>(
         if (isNetworkAway(error)) attempt = Math.min(attempt, 1);
       }
     }
+    // Lost again before it was handed over: whoever noticed is at it already.
+    if (current === undefined) return;
     options.onReconnected({ downMs: performance.now() - lostAt });
   }
 
