@@ -53,6 +53,7 @@ export interface Session extends EventEmitter<SessionEvents>, AsyncDisposable {
   readonly closed: Promise<void>;
 }
 
+const MAX_TUNNEL_ID = 0xffff;
 const PING_EVERY_MS = 15_000;
 // A close says goodbye, but waits for nobody.
 const GOODBYE_MS = 500;
@@ -79,7 +80,7 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
   readonly #connector: Connector;
   readonly #options: SessionOptions;
   readonly #tunnels = new Map<number, SessionTunnel>();
-  #nextId = 1;
+  #lastId = 0;
   #kept: KeptConnection<Keepable> | undefined;
   /** Undefined while the connection is down. */
   #link: ControlLink | undefined;
@@ -148,7 +149,7 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
         "connection-lost",
         "The connection to the edge is down at the moment; open the tunnel when it is back.",
       );
-    const tunnel = new SessionTunnel(this.#nextId++, options, this);
+    const tunnel = new SessionTunnel(this.#freeId(), options, this);
     try {
       await tunnel.attach(link);
     } catch (error) {
@@ -157,6 +158,13 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
     }
     this.#tunnels.set(tunnel.id, tunnel);
     return tunnel;
+  }
+
+  // Numbers go round: the protocol has 16 bits for them, and a session may open and close tunnels for years.
+  #freeId(): number {
+    do this.#lastId = (this.#lastId % MAX_TUNNEL_ID) + 1;
+    while (this.#tunnels.has(this.#lastId));
+    return this.#lastId;
   }
 
   release(tunnel: SessionTunnel): void {

@@ -121,6 +121,7 @@ export function tuneChannelClass(ChannelClass: {
       state.length > 0 ||
       state.ended ||
       state.sync ||
+      state.decoder ||
       this.destroyed ||
       this.listenerCount("data") === 0
     )
@@ -146,6 +147,8 @@ interface ReadState {
   ended: boolean;
   reading: boolean;
   sync: boolean;
+  /** Set by setEncoding(). */
+  decoder: unknown;
 }
 
 /**
