@@ -13,8 +13,8 @@ import type {
 export interface Row {
   readonly setup: string;
   readonly about: string;
-  /** One a round; undefined where it failed. */
-  readonly samples: readonly (Sample | undefined)[];
+  /** One a round; null where it failed (JSON knows no undefined). */
+  readonly samples: readonly (Sample | null)[];
   /** Why it did not run, or what went wrong while it did. */
   readonly problem: string | undefined;
 }
@@ -34,7 +34,7 @@ export async function runWorkload(
   const rows = setups.map((setup) => ({
     setup: setup.name,
     about: setup.about,
-    samples: [] as (Sample | undefined)[],
+    samples: [] as (Sample | null)[],
     problem: setup.missing(),
   }));
   const subjects = new Map<number, Subject>();
@@ -59,7 +59,7 @@ export async function runWorkload(
             `${workload.name} ${round}/${rounds} ${row.setup}: ${sample.value.toPrecision(5)} ${workload.unit}`,
           );
         } catch (error) {
-          row.samples.push(undefined);
+          row.samples.push(null);
           row.problem = String(error);
           say(
             `${workload.name} ${round}/${rounds} ${row.setup}: ${String(error)}`,

@@ -1,5 +1,39 @@
-// Puts kept figures into docs/performance.md and draws its plots.
-/** TODO */
+// Puts kept figures into docs/performance.md, between its marks, and draws a plot for each table.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { inRoot } from "../paths.ts";
+import { drawPlot } from "./plot.ts";
+import { readReports } from "./report.ts";
+import { formatTable } from "./table.ts";
+
+const PAGE = inRoot("docs/performance.md");
+const PLOTS = inRoot("docs/performance");
+// <!-- bench:NAME --> … <!-- /bench -->
+const MARKS = /(<!-- bench:(\S+) -->\n)[^]*?(<!-- \/bench -->)/g;
+
+/** Writes table and plot of every run that the page names and that was kept. @returns what it did, for a person */
 export function writeDocument(): string {
-  return "";
+  const reports = new Map(readReports().map((report) => [report.name, report]));
+  const done: string[] = [];
+  const missing: string[] = [];
+  mkdirSync(PLOTS, { recursive: true });
+  const page = readFileSync(PAGE, "utf8").replace(
+    MARKS,
+    (whole, open: string, name: string, close: string) => {
+      const report = reports.get(name);
+      if (!report) {
+        missing.push(name);
+        return whole;
+      }
+      done.push(name);
+      writeFileSync(`${PLOTS}/${name}.svg`, drawPlot(report));
+      return `${open}\n![${report.about}](performance/${name}.svg)\n\n${formatTable(report)}\n\n${close}`;
+    },
+  );
+  writeFileSync(PAGE, page);
+  return [
+    `written: ${done.join(", ") || "nothing"}`,
+    ...(missing.length > 0
+      ? [`left as they were, no figures kept: ${missing.join(", ")}`]
+      : []),
+  ].join("\n");
 }

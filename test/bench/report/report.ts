@@ -87,7 +87,7 @@ export const readReports = (): Report[] =>
 export function summarise(report: Report): Summary[] {
   const baseline = report.rows.find((row) => row.setup === report.baseline);
   return report.rows.map((row) => {
-    const samples = row.samples.filter((sample) => sample !== undefined);
+    const samples = row.samples.filter((sample) => sample !== null);
     const of = (
       get: (sample: (typeof samples)[number]) => number | undefined,
     ) => samples.map(get).filter((value) => value !== undefined);

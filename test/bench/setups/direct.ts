@@ -92,7 +92,6 @@ const startCaddy: StartProxy = async ({ edge }, port, upstreamPort) => {
     `{
   admin off
   auto_https off
-  persist_config off
 }
 http://localhost:${port} {
   bind ${edge.address}

@@ -151,6 +151,7 @@ ingress:
   openssh: { enabled: ${!!sshd}${sshd ? `, control-dir: ${sshd.controlDir}, keys-file: ${sshd.keysFile}` : ""} }
 access-log: { format: ${options.accessLog ? "json" : "off"}, file: ${folder}/access.log }
 admin: { enabled: false }
+limits: { tunnels-per-identity: 1000, sessions-per-identity: 1000 }
 `,
   );
   return file;

@@ -47,7 +47,7 @@ export const memory: Workload = {
               (sum, role) => sum + after[`${role} PSS`]!,
               0,
             ),
-            "client PSS KiB": (client.pss * 1024) / TUNNELS,
+            "clients in all MiB": client.pss,
           },
         };
       } finally {

@@ -64,7 +64,9 @@ const recover: Workload = {
       async sample() {
         if (!server.crash)
           throw new Error(`${setup.name} cannot be crashed on purpose`);
-        await waitUntilServed(link.target);
+        await waitUntilServed(link.target).catch((error: unknown) => {
+          throw new Error(`${String(error)}\n${link.output()}`);
+        });
         const startedAt = performance.now();
         await server.crash();
         return {

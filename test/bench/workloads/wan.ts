@@ -5,12 +5,14 @@ import { ask, waitUntilServed } from "../load/ask.ts";
 import { startOrigin, BIG_BYTES } from "../load/origin.ts";
 import { download } from "../load/transfer.ts";
 import { quantile } from "../measure/statistics.ts";
-import type { Link, Setup, Target, WanSpec, Workload } from "../model.ts";
+import type { Sample, Target, WanSpec, Workload } from "../model.ts";
 import { startCarried } from "./carried.ts";
 
 const LINE: WanSpec = { delayMs: 25, mbitPerS: 100, mtu: 1_500 };
 const COMPARED = ["ssh", "ssh-N", "nginx+ssh", "embedded", "openssh"];
 const BURST = 8;
+const KNOCK_MS = 100;
+const KNOCK_LIMIT_MS = 120_000;
 // Time for a client to log in (a dozen round trips at most) and for whatever it then does on its own account.
 const SETTLE_MS = 3_000;
 
@@ -95,38 +97,55 @@ const beside: Workload = {
 /** Nothing passes for a while, and nobody is told. */
 const cut = (name: string, seconds: number): Workload => ({
   name,
-  about: `from the end of a cut of ${seconds} s to the next 200`,
+  about: `from the end of a cut of ${seconds} s to the first 200 of visitors that come every ${KNOCK_MS} ms`,
   ...{ unit: "ms", better: "less", wan: LINE },
   setups: ["embedded", "openssh"],
   rounds: seconds > 60 ? 1 : 3,
-  async start(setup: Setup, world) {
-    const origin = await startOrigin("static", world.laptop);
-    const server = await setup.open(world);
-    const link: Link = await server.connect(origin.port, "bench");
+  async start(setup, world) {
+    const { target, close } = await startCarried(setup, world, "static");
     return {
+      close,
       async sample() {
         if (!world.setLine) throw new Error("there is no line to cut");
-        await waitUntilServed(link.target);
+        await waitUntilServed(target);
         world.setLine(false);
         try {
           await sleep(seconds * 1_000);
         } finally {
           world.setLine(true);
         }
-        const joinedAt = performance.now();
-        const servedAt = await waitUntilServed(link.target, {
-          timeoutMs: 180_000,
-        });
-        return { value: servedAt - joinedAt };
-      },
-      async close() {
-        await link.close();
-        await server.close();
-        await origin.close();
+        return knock(target);
       },
     };
   },
 });
+
+/** Visitors come one after the other and wait; what became of the one who came at once is told too. */
+async function knock(target: Target): Promise<Sample> {
+  const startedAt = performance.now();
+  const since = (): number => performance.now() - startedAt;
+  let served: number | undefined;
+  const visit = async (): Promise<{ status: number; waitedMs: number }> => {
+    const { status } = await ask(target, { timeoutMs: KNOCK_LIMIT_MS });
+    if (status === 200) served ??= since();
+    return { status, waitedMs: since() };
+  };
+  // 0: cut without an answer.
+  const visitCarefully = (): ReturnType<typeof visit> =>
+    visit().catch(() => ({ status: 0, waitedMs: since() }));
+  const first = visitCarefully();
+  while (served === undefined) {
+    if (since() > KNOCK_LIMIT_MS)
+      throw new Error("nobody was served after the cut");
+    await sleep(KNOCK_MS);
+    void visitCarefully();
+  }
+  const { status, waitedMs } = await first;
+  return {
+    value: served,
+    detail: { "first visitor waits ms": waitedMs, "and gets": status },
+  };
+}
 
 /** See each `about`. */
 export const wanWorkloads: readonly Workload[] = [
