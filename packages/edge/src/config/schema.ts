@@ -202,15 +202,15 @@ const keys = v.strictObject({
     ),
     "requests-per-tunnel": v.optional(
       count(
-        "Requests of one tunnel in flight, waiting ones included; beyond it visitors get 503.",
+        "Requests of one tunnel in flight, waiting ones included. One visitor may have as many as are left for all others; beyond it comes 503.",
         1,
         1_000_000,
       ),
-      2_048,
+      4_096,
     ),
     "connections-per-tunnel": v.optional(
       count(
-        "Connections through one tunnel for requests; more requests wait for a free one. OpenSSH ends a session at 16384.",
+        "Connections through one tunnel for requests; more requests wait for a free one. One visitor may have as many as are left for all others. OpenSSH ends a session at 16384.",
         1,
         16_000,
       ),

@@ -215,11 +215,12 @@ describe("an upstream", () => {
 describe("a tunnel", () => {
   test("with too many requests in flight answers 503, and another one is not affected", async () => {
     const upstream = await useRawUpstream();
-    const { connect, send, record } = await useEdge(upstream.port, {
+    const { connect, port, send, record } = await useEdge(upstream.port, {
       limits: { requestsPerTunnel: 2 },
     });
-    for (const path of ["/1", "/2"])
-      (await connect()).write(request("GET", path));
+    (await connect()).write(request("GET", "/1"));
+    const other = await useWire(port, { localAddress: "127.0.0.2" });
+    other.write(request("GET", "/2"));
     await upstream.wire(1);
     const text = await send(get("/3"));
     expect(text).toMatch(

@@ -12,9 +12,9 @@ export interface HttpLimits {
   readonly connections: number;
   /** Connections of one visitor address (of one /64 in IPv6); those above it are answered with 429. */
   readonly connectionsPerVisitor: number;
-  /** Requests in flight in one tunnel, waiting ones included; those above it are answered with 503. */
+  /** Requests in flight in one tunnel, waiting ones included; those above a visitor's share (shares.ts) get 503. */
   readonly requestsPerTunnel: number;
-  /** Pooled connections of one tunnel. OpenSSH ends a session that opens 16,384 channels. */
+  /** Pooled connections of one tunnel, divided among its visitors (shares.ts). OpenSSH ends a session that opens 16,384 channels. */
   readonly connectionsPerTunnel: number;
   /** Connections of one tunnel being opened at a time: sshd listens with a backlog of 128. */
   readonly connectsPerTunnel: number;
@@ -58,7 +58,7 @@ export const defaultHttpLimits: HttpLimits = {
   responseHeadBytes: 64 * 1024,
   connections: 15_000,
   connectionsPerVisitor: 256,
-  requestsPerTunnel: 2_048,
+  requestsPerTunnel: 4_096,
   connectionsPerTunnel: 256,
   connectsPerTunnel: 64,
   upgradesPerTunnel: 8_192,

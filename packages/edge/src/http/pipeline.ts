@@ -183,8 +183,7 @@ function requestHead(
 function enter(visit: Visit, tunnel: Tunnel): boolean {
   const { engine } = visit;
   const state = engine.tunnels.of(tunnel);
-  visit.enterTunnel(state);
-  if (state.inFlight <= engine.limits.requestsPerTunnel) return true;
+  if (visit.enterTunnel(state)) return true;
   visit.answer({ code: "tunnel-busy", retryAfterS: 1 });
   return false;
 }

@@ -4,6 +4,7 @@ import type { Freshness, NoConnection, PoolWaiter } from "./pool.ts";
 import type { Refusal } from "./refusal.ts";
 import { RequestBody } from "./request-body.ts";
 import type { ResponseHead } from "./response-head.ts";
+import type { Share, Sharer } from "./shares.ts";
 import type { TunnelState } from "./tunnel-state.ts";
 import type {
   ConnectionFailure,
@@ -13,12 +14,15 @@ import type {
 import type { Visit, VisitTask } from "./visit.ts";
 
 /** Serves one visit from its tunnel's upstream. Good for one attempt. */
-export class Relay implements VisitTask, PoolWaiter, ConnectionUser {
+export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
   readonly #visit: Visit;
   readonly #tunnel: TunnelState;
   readonly #head: string;
   readonly #framing: number;
   readonly #retry: () => void;
+  readonly #share: Share;
+  /** Whether it waits for its visitor's share of the tunnel. */
+  #waitsForShare = true;
   #connection: UpstreamConnection | undefined;
   #body: RequestBody | undefined;
   /** Whether the body waits for 100 Continue. */
@@ -48,6 +52,7 @@ export class Relay implements VisitTask, PoolWaiter, ConnectionUser {
   ) {
     this.#visit = visit;
     this.#tunnel = visit.tunnel!;
+    this.#share = visit.share!;
     this.#head = head;
     this.#framing = framing;
     this.#awaitsContinue = expectContinue;
@@ -58,12 +63,26 @@ export class Relay implements VisitTask, PoolWaiter, ConnectionUser {
 
   /** Begins. */
   start(): void {
+    this.#tunnel.shares.take(this.#share, this);
+  }
+
+  onShare(): void {
+    this.#waitsForShare = false;
     const connection = this.#tunnel.pool.take(
       this,
       this.#freshness(),
       this.#visit.engine.coarseNow,
     );
     if (connection) this.onConnection(connection);
+  }
+
+  get evictable(): boolean {
+    const { connectedAt, engine } = this.#visit;
+    return connectedAt > 0 && engine.coarseNow - connectedAt > EVICTABLE_MS;
+  }
+
+  evict(): void {
+    this.#end({ code: "tunnel-busy", retryAfterS: 10 });
   }
 
   onConnection(connection: UpstreamConnection): void {
@@ -187,7 +206,7 @@ export class Relay implements VisitTask, PoolWaiter, ConnectionUser {
     if (!this.#connection) {
       if (quietMs <= timeouts.connectMs) return;
       return this.#end(
-        this.#tunnel.pool.full
+        this.#tunnel.pool.full || this.#waitsForShare
           ? { code: "tunnel-busy", retryAfterS: 1 }
           : { code: "forward-failed", retryAfterS: 1 },
       );
@@ -309,12 +328,17 @@ export class Relay implements VisitTask, PoolWaiter, ConnectionUser {
     this.#body?.stop();
     this.#connection = undefined;
     this.#visit.task = undefined;
+    // Whoever waits for it may go on at once.
+    this.#tunnel.shares.giveBack(this.#share, this);
   }
 
   #moved(): void {
     this.#movedAt = this.#visit.engine.coarseNow;
   }
 }
+
+// More than most requests take, and little enough to wait for.
+const EVICTABLE_MS = 5_000;
 
 // How far apart the end of a forward and the end of its session may be.
 const REROUTE_MS = 1_000;

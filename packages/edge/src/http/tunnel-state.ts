@@ -6,14 +6,15 @@ import {
 import type { Tunnel } from "../routes/tunnel.ts";
 import type { HttpLimits, HttpTimeouts } from "./limits.ts";
 import { Pool } from "./pool.ts";
+import { Shares } from "./shares.ts";
 
 /** One open tunnel. */
 export interface TunnelState {
   readonly tunnel: Tunnel;
   readonly pool: Pool;
   readonly change: HostHeaderChange;
-  /** Requests in flight, waiting ones included. */
-  inFlight: number;
+  /** Who has how much of it. */
+  readonly shares: Shares;
   upgrades: number;
 }
 
@@ -58,20 +59,27 @@ export class TunnelStates {
         onBug: this.#onBug,
       }),
       change: decideHostHeader(tunnel.hostHeader, tunnel.upstream, tunnel.url),
-      inFlight: 0,
+      shares: new Shares(
+        this.#limits.requestsPerTunnel,
+        this.#limits.connectionsPerTunnel,
+      ),
       upgrades: 0,
     };
     this.#states.set(tunnel, state);
     tunnel.onceClosed(() => {
       this.#states.delete(tunnel);
       state.pool.close();
+      state.shares.close();
     });
     return state;
   }
 
   /** @param now by the engine's clock */
   sweep(now: number): void {
-    for (const state of this.#states.values()) state.pool.sweep(now);
+    for (const { pool, shares } of this.#states.values()) {
+      pool.sweep(now);
+      shares.sweep();
+    }
   }
 
   /** Ends the connections of all tunnels. The tunnels stay open. */

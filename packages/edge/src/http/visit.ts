@@ -6,8 +6,10 @@ import type { Engine } from "./engine.ts";
 import { renderErrorPage, statusOf } from "./error-page.ts";
 import { tell } from "./record.ts";
 import type { Refusal } from "./refusal.ts";
+import type { Share } from "./shares.ts";
 import type { TunnelState } from "./tunnel-state.ts";
 import type { VisitorConnection } from "./visitor-connection.ts";
+import { visitorKey } from "./visitor-key.ts";
 
 /** What a visit is busy with, as far as others can end it. */
 export interface VisitTask {
@@ -36,6 +38,8 @@ export class Visit {
   task: VisitTask | undefined;
   hostname = "";
   visitor: string;
+  /** What its visitor has of the tunnel. */
+  share: Share | undefined;
   tunnel: TunnelState | undefined;
   status = 0;
   error: VisitorErrorCode | undefined;
@@ -86,17 +90,22 @@ export class Visit {
     );
   }
 
-  /** Says which tunnel serves it, and counts it among the requests there until it is over. */
-  enterTunnel(tunnel: TunnelState): void {
+  /**
+   * Says which tunnel serves it, and counts it among the requests there until it is over.
+   *
+   * @returns whether its visitor may have one more there
+   */
+  enterTunnel(tunnel: TunnelState): boolean {
     this.leaveCount();
     this.tunnel = tunnel;
     this.#counted = true;
-    tunnel.inFlight++;
+    this.share = tunnel.shares.enter(visitorKey(this.visitor));
+    return !tunnel.shares.exceeded(this.share);
   }
 
   /** Is no longer counted: it is over, or a WebSocket now. */
   leaveCount(): void {
-    if (this.#counted && this.tunnel) this.tunnel.inFlight--;
+    if (this.#counted) this.tunnel!.shares.leave(this.share!);
     this.#counted = false;
   }
 

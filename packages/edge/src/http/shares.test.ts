@@ -1,0 +1,265 @@
+import { describe, expect, test } from "vitest";
+import { get, request, useEdge, useRawUpstream } from "./edge.fixture.ts";
+import { Shares, type Share } from "./shares.ts";
+import { useWire } from "./wire.fixture.ts";
+
+const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/** A visitor who takes as many as are given. */
+class Visitor {
+  share!: Share;
+  /** Numbers of its requests, in the order in which they were served. */
+  readonly served: number[] = [];
+  readonly evicted: number[] = [];
+  readonly #shares: Shares;
+  readonly #key: string;
+  readonly #sharers: Parameters<Shares["take"]>[1][] = [];
+
+  constructor(shares: Shares, key: string) {
+    this.#shares = shares;
+    this.#key = key;
+  }
+
+  wants(count: number, evictable = true): this {
+    for (let i = 0; i < count; i++) {
+      const number = this.#sharers.length;
+      this.share = this.#shares.enter(this.#key);
+      const sharer = {
+        evictable,
+        onShare: () => void this.served.push(number),
+        evict: () => {
+          this.evicted.push(number);
+          this.ends(number);
+        },
+      };
+      this.#sharers.push(sharer);
+      this.#shares.take(this.share, sharer);
+    }
+    return this;
+  }
+
+  ends(number: number): void {
+    this.#shares.giveBack(this.share, this.#sharers[number]!);
+    this.#shares.leave(this.share);
+  }
+}
+
+describe("the shares of a tunnel", () => {
+  test("give a visitor who is alone a half of its connections", () => {
+    const shares = new Shares(1_000, 256);
+    expect(new Visitor(shares, "a").wants(256).served).toHaveLength(128);
+  });
+
+  test("pass what is given back to visitors in turn, and to each one's requests in order", () => {
+    const shares = new Shares(1_000, 3);
+    const a = new Visitor(shares, "a").wants(4, false);
+    const b = new Visitor(shares, "b").wants(3, false);
+    // a has two and b the last one, which is for whoever has none.
+    expect([a.served, b.served]).toEqual([[0, 1], [0]]);
+    b.ends(0);
+    expect([a.served, b.served]).toEqual([
+      [0, 1],
+      [0, 1],
+    ]);
+    a.ends(0);
+    expect([a.served, b.served]).toEqual([
+      [0, 1],
+      [0, 1],
+    ]);
+    a.ends(1);
+    expect([a.served, b.served]).toEqual([
+      [0, 1, 2],
+      [0, 1],
+    ]);
+  });
+
+  test("give a visitor who has nothing what the one with the most has had for the longest time", () => {
+    const shares = new Shares(100_000, 256);
+    const greedy = Array.from({ length: 120 }, (_, i) =>
+      new Visitor(shares, `greedy ${i}`).wants(100),
+    );
+    const good = new Visitor(shares, "good").wants(1);
+    expect(good.served).toEqual([0]);
+    expect(greedy[0]!.evicted.slice(0, 3)).toEqual([0, 1, 2]);
+    // What the good one leaves is there for the next one, and nobody else takes it.
+    good.ends(0);
+    expect(new Visitor(shares, "next").wants(1).served).toEqual([0]);
+    for (const { share } of greedy)
+      expect(share.taken.size).toBeGreaterThanOrEqual(1);
+  });
+
+  test("end nobody who has had it for a short time, or who has only one", () => {
+    const shares = new Shares(1_000, 2);
+    const young = new Visitor(shares, "young").wants(1, false);
+    const [one, two] = [new Visitor(shares, "1"), new Visitor(shares, "2")];
+    one.wants(1);
+    two.wants(1);
+    expect([young.evicted, one.evicted, two.served]).toEqual([[], [], []]);
+    shares.sweep();
+    expect(two.served).toEqual([]);
+    one.ends(0);
+    expect(two.served).toEqual([0]);
+  });
+
+  test("forget who has left, and whoever no longer waits", () => {
+    const shares = new Shares(1_000, 2);
+    const a = new Visitor(shares, "a").wants(3);
+    expect(a.served).toEqual([0]);
+    a.ends(1);
+    a.ends(0);
+    expect(a.served).toEqual([0, 2]);
+    a.ends(2);
+    expect(shares.size).toBe(0);
+  });
+
+  test("let everybody go on when the tunnel closes, who may then leave at once", () => {
+    const shares = new Shares(1_000, 1);
+    new Visitor(shares, "a").wants(1);
+    const b = shares.enter("b");
+    let gone = 0;
+    for (let i = 0; i < 2; i++) {
+      const sharer = {
+        evictable: false,
+        evict() {},
+        onShare() {
+          gone++;
+          shares.giveBack(b, sharer);
+        },
+      };
+      shares.take(b, sharer);
+    }
+    expect(gone).toBe(0);
+    shares.close();
+    expect(gone).toBe(2);
+  });
+
+  test("count requests the same way, and let in the only one of a visitor", () => {
+    const shares = new Shares(4, 1);
+    const enter = (key: string): boolean => !shares.exceeded(shares.enter(key));
+    expect([enter("a"), enter("a"), enter("a")]).toEqual([true, true, false]);
+    expect([enter("b"), enter("b")]).toEqual([true, false]);
+    expect([enter("c"), enter("c")]).toEqual([true, false]);
+  });
+});
+
+test("what has taken long is ended for a visitor who has nothing, when others hold everything", async () => {
+  const upstream = await useRawUpstream();
+  const { port, edge, record, records, advance } = await useEdge(
+    upstream.port,
+    { limits: { connectionsPerTunnel: 2 } },
+  );
+  const slow = [];
+  for (const [i, address] of ["127.0.0.2", "127.0.0.3"].entries()) {
+    const wire = await useWire(port, { localAddress: address });
+    wire.write(request("POST", "/", ["Content-Length: 9"], "x"));
+    slow.push(wire);
+    await upstream.wire(i);
+  }
+  const other = await useWire(port, { localAddress: "127.0.0.4" });
+  other.write(request("GET", "/other"));
+  while (edge.stats().requests < 3) await new Promise(setImmediate);
+  // Each has but one, so nobody has more than others.
+  await advance(6_000);
+  expect(records).toEqual([]);
+  slow[0]!.socket.destroy();
+  const served = await upstream.wire(2);
+  await served.until("/other");
+  expect(await record()).toMatchObject({ status: 0 });
+  served.write(OK);
+  await other.until(/ok$/);
+});
+
+test("a visitor who holds more than one connection loses the oldest to one who has none", async () => {
+  const upstream = await useRawUpstream();
+  const { port, connect, edge, records, advance } = await useEdge(
+    upstream.port,
+    { limits: { connectionsPerTunnel: 4 } },
+  );
+  const slow = [];
+  for (let i = 0; i < 2; i++) {
+    const wire = await connect();
+    wire.write(request("POST", "/", ["Content-Length: 9"], "x"));
+    slow.push(wire);
+    await upstream.wire(i);
+  }
+  for (const address of ["127.0.0.2", "127.0.0.3"])
+    (await useWire(port, { localAddress: address })).write(
+      request("POST", "/", ["Content-Length: 9"], "x"),
+    );
+  await upstream.wire(3);
+  const other = await useWire(port, { localAddress: "127.0.0.4" });
+  other.write(request("GET", "/other"));
+  while (edge.stats().requests < 5) await new Promise(setImmediate);
+  expect(records).toEqual([]);
+  await advance(5_001);
+  await slow[0]!.until(/^HTTP\/1.1 503 [^]*\r\nExpose-Error: tunnel-busy\r\n/);
+  const served = await upstream.wire(4);
+  await served.until("/other");
+  served.write(OK);
+  await other.until(/ok$/);
+  expect(slow[1]!.text).toBe("");
+});
+
+test("a visitor whose uploads never end does not keep others from the tunnel", async () => {
+  const upstream = await useRawUpstream();
+  const { connect, port, edge } = await useEdge(upstream.port, {
+    limits: { connectionsPerTunnel: 8 },
+  });
+  for (let i = 0; i < 8; i++)
+    (await connect()).write(request("POST", "/", ["Content-Length: 9"], "x"));
+  while (edge.stats().requests < 8) await new Promise(setImmediate);
+  const other = await useWire(port, { localAddress: "127.0.0.2" });
+  other.write(get("/other"));
+  const served = await upstream.wire(4);
+  await served.until("/other");
+  served.write(OK);
+  await other.until(/ok$/);
+  expect(upstream.wires).toHaveLength(5);
+});
+
+test("requests that wait for their visitor's share go on in order, or leave when their visitor does", async () => {
+  const upstream = await useRawUpstream();
+  const { connect, edge } = await useEdge(upstream.port, {
+    limits: { connectionsPerTunnel: 2 },
+  });
+  const wires = [];
+  for (const path of ["/1", "/2", "/3"]) {
+    const wire = await connect();
+    wire.write(request("GET", path));
+    wires.push(wire);
+    while (edge.stats().requests < wires.length)
+      await new Promise(setImmediate);
+  }
+  const server = await upstream.wire();
+  await server.until("/1");
+  wires[1]!.socket.destroy();
+  while (edge.stats().requests > 2) await new Promise(setImmediate);
+  server.write(OK);
+  await wires[0]!.until(/ok$/);
+  await server.until("/3");
+  server.write(OK);
+  await wires[2]!.until(/ok$/);
+  expect(server.text).not.toContain("/2");
+});
+
+test("a request that waits for its visitor's share is told 503 when that takes too long, or when the tunnel closes", async () => {
+  const upstream = await useRawUpstream();
+  const { connect, edge, advance, tunnel } = await useEdge(upstream.port, {
+    limits: { connectionsPerTunnel: 2 },
+  });
+  (await connect()).write(request("GET", "/1"));
+  await upstream.wire();
+  const late = await connect();
+  late.write(get("/2"));
+  while (edge.stats().requests < 2) await new Promise(setImmediate);
+  await advance(30_001);
+  expect(await late.untilEnded()).toMatch(/\r\nExpose-Error: tunnel-busy\r\n/);
+  const closed = await connect();
+  closed.write(get("/3"));
+  while (edge.stats().requests < 2) await new Promise(setImmediate);
+  tunnel.close();
+  await advance(1_001);
+  expect(await closed.untilEnded()).toMatch(
+    /\r\nExpose-Error: forward-failed\r\n/,
+  );
+});

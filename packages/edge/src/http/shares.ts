@@ -1,0 +1,165 @@
+// Divides a tunnel among its visitors: however much one of them, or many, hold on to, the others get through.
+
+/** A request that wants a connection. */
+export interface Sharer {
+  /** A connection may be taken now, and counts as taken. */
+  onShare(): void;
+  /** Whether it has had one for so long that it may be ended for a visitor who has none. */
+  readonly evictable: boolean;
+  /** It is ended, and gives its share back. */
+  evict(): void;
+}
+
+/** What a visitor has of a tunnel. */
+export interface Share {
+  readonly key: string;
+  /** Requests in flight. */
+  requests: number;
+  /** Those of them that may use a connection, the one that has had it for the longest time first. */
+  readonly taken: Set<Sharer>;
+  /** Those that wait, first come, first served; a Set, because they leave from anywhere. */
+  readonly waiting: Set<Sharer>;
+}
+
+/**
+ * Who has how much of one tunnel. A visitor may have as much as is left for all others, so alone a half, and each of n
+ * who all want more ends up with one part of n + 1 (Choudhury and Hahne, "Dynamic queue length thresholds for shared-
+ * memory packet switches", 1998): there is room for whoever comes next. That takes requests that end. Where they do not,
+ * because slow uploads or streams hold everything, a visitor who has nothing gets the connection that the one who has
+ * most has had for the longest time.
+ */
+export class Shares {
+  readonly #maxRequests: number;
+  readonly #maxTaken: number;
+  readonly #shares = new Map<string, Share>();
+  /** Those of them with somebody waiting; who was served last is last. */
+  readonly #queue = new Set<Share>();
+  #requests = 0;
+  #taken = 0;
+  #admitting = false;
+  #closed = false;
+
+  /**
+   * @param maxRequests requests in flight, all visitors together
+   * @param maxTaken connections in use, all visitors together
+   */
+  constructor(maxRequests: number, maxTaken: number) {
+    this.#maxRequests = maxRequests;
+    this.#maxTaken = maxTaken;
+  }
+
+  /** Visitors that are in the books. */
+  get size(): number {
+    return this.#shares.size;
+  }
+
+  /**
+   * Counts a request.
+   *
+   * @param key whose it is, as visitor-key.ts has it
+   * @returns what its visitor has; `leave` wants it back
+   */
+  enter(key: string): Share {
+    let share = this.#shares.get(key);
+    if (!share) {
+      share = { key, requests: 0, taken: new Set(), waiting: new Set() };
+      this.#shares.set(key, share);
+    }
+    share.requests++;
+    this.#requests++;
+    return share;
+  }
+
+  /** Whether the request that has just entered is one too many for its visitor. The only one of a visitor never is. */
+  exceeded(share: Share): boolean {
+    return (
+      share.requests > 1 &&
+      share.requests > this.#maxRequests - this.#requests + 1
+    );
+  }
+
+  /** A request is over. It has given back its connection, and waits for none. */
+  leave(share: Share): void {
+    share.requests--;
+    this.#requests--;
+    if (share.requests === 0) this.#shares.delete(share.key);
+  }
+
+  /** Takes a connection for a request that has entered. `sharer` hears when it may be used: at once, or later. */
+  take(share: Share, sharer: Sharer): void {
+    if (this.#closed || this.#mayTake(share)) return this.#give(share, sharer);
+    share.waiting.add(sharer);
+    this.#queue.add(share);
+    if (share.taken.size === 0) this.#makeRoom();
+  }
+
+  /** Gives the connection back, or waits no longer. Idempotent. */
+  giveBack(share: Share, sharer: Sharer): void {
+    if (share.taken.delete(sharer)) {
+      this.#taken--;
+      if (this.#queue.size > 0) this.#admit();
+    } else if (share.waiting.delete(sharer) && share.waiting.size === 0)
+      this.#queue.delete(share);
+  }
+
+  /** Looks whether something can be done for visitors who have nothing. */
+  sweep(): void {
+    for (const share of this.#queue)
+      if (share.taken.size === 0 && !this.#makeRoom()) return;
+  }
+
+  /** Nobody waits from now on: there is nothing left to divide. */
+  close(): void {
+    this.#closed = true;
+    this.#admit();
+  }
+
+  #mayTake(share: Share): boolean {
+    return share.taken.size < this.#maxTaken - this.#taken;
+  }
+
+  #give(share: Share, sharer: Sharer): void {
+    share.taken.add(sharer);
+    this.#taken++;
+    sharer.onShare();
+  }
+
+  // Whoever is admitted may give back at once, which comes here again: the loop that runs already sees to it.
+  #admit(): void {
+    if (this.#admitting) return;
+    this.#admitting = true;
+    try {
+      while (this.#admitOne());
+    } finally {
+      this.#admitting = false;
+    }
+  }
+
+  #admitOne(): boolean {
+    for (const share of this.#queue) {
+      if (!this.#closed && !this.#mayTake(share)) continue;
+      const [sharer] = share.waiting;
+      share.waiting.delete(sharer!);
+      this.#queue.delete(share);
+      if (share.waiting.size > 0) this.#queue.add(share);
+      this.#give(share, sharer!);
+      return true;
+    }
+    return false;
+  }
+
+  // What becomes free goes to a visitor who has nothing: nobody else may take the last one.
+  #makeRoom(): boolean {
+    let most = 1;
+    let victim: Sharer | undefined;
+    for (const { taken } of this.#shares.values()) {
+      if (taken.size <= most) continue;
+      const [oldest] = taken;
+      if (!oldest!.evictable) continue;
+      most = taken.size;
+      victim = oldest;
+    }
+    victim?.evict();
+    return victim !== undefined;
+  }
+}
