@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { startWorld, type IngressKind } from "../harness/worlds.ts";
 import { runBytes } from "./bytes.ts";
 import { isolationConfig, runIsolation } from "./isolation.ts";
+import { runBurst } from "./burst.ts";
 import { runSlow, type SlowKind } from "./slow.ts";
 import { createProbe, withProbe } from "./probe.ts";
 import { runSoak } from "./soak.ts";
@@ -12,6 +13,7 @@ const USAGE = `npm run soak -- KIND [options]
   bytes       random bodies up and down (--count 10000)
   isolation   a thousand tunnels of ten tenants under kills, resets and aborts (--requests 100000)
   slow        slow headers, bodies and readers from many addresses and from one (--connections 12000, --kinds, --seconds 20)
+  burst       2,000 requests to one tunnel at once (--requests 2000)
   soak        requests, aborts, WebSockets and lost connections, and what is held afterwards (--requests 500000)
 
   --ingress embedded,openssh   which ones, one after the other (default: both)
@@ -29,7 +31,7 @@ const { values, positionals } = parseArgs({
     requests: { type: "string" },
     tunnels: { type: "string" },
     connections: { type: "string" },
-    kinds: { type: "string", default: "headers,body,read,idle" },
+    kinds: { type: "string", default: "headers,body,read,idle,hold" },
     from: { type: "string", default: "many,one" },
     seconds: { type: "string", default: "20" },
   },
@@ -93,6 +95,17 @@ const kinds: Record<
         }
       }
     return [];
+  },
+  async burst(ingress) {
+    const requests = Number(values.requests ?? 2_000);
+    const world = await startWorld(ingress);
+    try {
+      const { outcomes, ...times } = await runBurst(world, requests);
+      print(JSON.stringify({ outcomes, ...times }));
+      return outcomes["200"] === requests ? [] : [JSON.stringify(outcomes)];
+    } finally {
+      await world.stop();
+    }
   },
   async soak(ingress) {
     const probe = createProbe();

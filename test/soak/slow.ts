@@ -14,8 +14,8 @@ import { startGoodVisitor, type Latencies } from "./good-visitor.ts";
 import { inRoot } from "./paths.ts";
 import { residentBytes, watchPeak } from "./process-figures.ts";
 
-/** The manners of slow visitors, as slowhttptest names them: -H, -B, -X; and those who say nothing. */
-export type SlowKind = "headers" | "body" | "read" | "idle";
+/** Manners of slow visitors: -H, -B, -X of slowhttptest; who says nothing; who asks for what is never answered. */
+export type SlowKind = "headers" | "body" | "read" | "idle" | "hold";
 
 /** One attack. */
 export interface SlowOptions {
@@ -25,7 +25,7 @@ export interface SlowOptions {
   readonly from: "many" | "one";
   /** Attackers' connections of one address, for `many`. */
   readonly perAddress?: number;
-  /** For which the attack goes on once all connections were tried. */
+  /** For which all goes on once every connection was tried, and for which the good visitors are watched then. */
   readonly seconds: number;
   /** In all. Default: 2,000. */
   readonly perSecond?: number;
@@ -33,17 +33,24 @@ export interface SlowOptions {
 
 /** What came of it. */
 export interface SlowResult {
-  /** A good visitor of another tunnel: alone, and under attack. */
+  /** A good visitor before the attack. */
   readonly quiet: Latencies;
-  readonly elsewhere: Latencies;
-  /** A good visitor of the tunnel that is attacked. */
-  readonly beside: Latencies;
+  /** While attackers arrive: a good visitor of another tunnel, and one of the tunnel that is attacked. */
+  readonly arriving: Watched;
+  /** Once they are there. */
+  readonly there: Watched;
   /** Attackers' connections that are open when the attack ends. */
   readonly open: number;
   readonly statuses: Readonly<Record<string, number>>;
   readonly failures: Readonly<Record<string, number>>;
   readonly edgeMb: { readonly before: number; readonly peak: number };
   readonly clientMb: { readonly before: number; readonly peak: number };
+}
+
+/** Two good visitors at work. */
+interface Watched {
+  readonly elsewhere: Latencies;
+  readonly beside: Latencies;
 }
 
 // More in one process would come near its number of descriptors.
@@ -66,29 +73,29 @@ export async function runSlow(
   const attackers: RunningProgram[] = [];
   try {
     const quietVisitor = startGoodVisitor(world.urlOf("other"));
-    await sleep(2_000);
+    await sleep(Math.min(2_000, options.seconds * 1_000));
     const quiet = await quietVisitor.stop();
     const pids = [world.edge.child.pid!, client.child.pid!] as const;
     const before = pids.map(residentBytes);
     const peaks = pids.map(watchPeak);
-    const elsewhere = startGoodVisitor(world.urlOf("other"));
-    const beside = startGoodVisitor(world.urlOf("attacked"));
+    const arrivals = watch(world);
     attackers.push(...startAttackers(world, options));
     for (const attacker of attackers)
       await attacker.waitFor(/^attacking$/m, 120_000);
     await sleep(options.seconds * 1_000);
+    const arriving = await arrivals.stop();
+    const later = watch(world);
+    await sleep(options.seconds * 1_000);
     const reports = await Promise.all(attackers.map(report));
-    const figures = {
-      elsewhere: await elsewhere.stop(),
-      beside: await beside.stop(),
-    };
+    const there = await later.stop();
     const [edgeMb, clientMb] = peaks.map((peak, i) => ({
       before: mb(before[i]!),
       peak: mb(peak.stop()),
     })) as [SlowResult["edgeMb"], SlowResult["clientMb"]];
     return {
       quiet,
-      ...figures,
+      arriving,
+      there,
       open: reports.reduce((sum, { open }) => sum + open, 0),
       statuses: total(reports.map(({ statuses }) => statuses)),
       failures: total(reports.map(({ failures }) => failures)),
@@ -100,6 +107,17 @@ export async function runSlow(
     await stop(client);
     await origin.close();
   }
+}
+
+function watch(world: World): { stop(): Promise<Watched> } {
+  const elsewhere = startGoodVisitor(world.urlOf("other"));
+  const beside = startGoodVisitor(world.urlOf("attacked"));
+  return {
+    stop: async () => ({
+      elsewhere: await elsewhere.stop(),
+      beside: await beside.stop(),
+    }),
+  };
 }
 
 function startAttackers(world: World, options: SlowOptions): RunningProgram[] {
@@ -166,6 +184,7 @@ interface Origin {
 async function startOrigin(): Promise<Origin> {
   const server = createServer((request, response) => {
     request.resume();
+    if (request.url === "/hold") return;
     if (request.url !== "/big") {
       request.on("end", () => response.end("ok"));
       return;

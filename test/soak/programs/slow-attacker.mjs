@@ -1,5 +1,6 @@
 // Slow visitors, as slowhttptest makes them, in a process of their own: `node slow-attacker.mjs '{ "kind", "connections", … }'`.
-// `headers` never ends its head, `body` never ends its body, `read` asks for much and reads nothing, `idle` says nothing.
+// `headers` never ends its head, `body` never ends its body, `read` asks for much and reads nothing, `idle` says nothing,
+// `hold` asks for what is never answered.
 // Prints `attacking` when every connection was tried, and on each line of its stdin what has become of them, as JSON.
 import { connect } from "node:net";
 
@@ -10,8 +11,9 @@ const firstBytes = {
   body: `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 1000000\r\n\r\n`,
   read: `GET /big HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
   idle: "",
+  hold: `GET /hold HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
 }[kind];
-const drip = { headers: "X-a: b\r\n", body: "x", read: "", idle: "" }[kind];
+const drip = { headers: "X-a: b\r\n", body: "x" }[kind] ?? "";
 
 const open = new Set();
 const statuses = {};
