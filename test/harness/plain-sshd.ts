@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -122,15 +122,25 @@ export async function startPlainSshd(
   };
 }
 
-/** A port that was free a moment ago on every loopback address. */
+// Below the range that systems give to outgoing connections (Linux begins at 32768): with ten thousand of those about, a
+// port of that range that was free a moment ago is somebody's the next.
+const FIRST_PORT = 12_000;
+const PORTS = 20_000;
+
+/** A port that was free a moment ago on every loopback address, and that no outgoing connection takes. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "0.0.0.0");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "0.0.0.0", () => resolve(true));
+    });
+    if (!free) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
 
 async function start(config: string): Promise<RunningProgram> {
