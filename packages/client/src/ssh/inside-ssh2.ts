@@ -29,6 +29,9 @@ interface ChannelInternals {
   _waitWindow: boolean;
   _chunk: Buffer | undefined;
   _chunkcb: ((error?: Error | null) => void) | undefined;
+  /** Of Node's streams; their high-water marks can be set by the constructor only, which is ssh2's. */
+  readonly _readableState: { highWaterMark: number };
+  readonly _writableState: { highWaterMark: number };
 }
 
 // ssh2 checks none of this at compile time, hence the detour by unknown: the shapes are held by the test.
@@ -133,6 +136,15 @@ export function sendSignal(
   const { state, id } = insideChannel(channel).outgoing;
   if (state === "open" || state === "eof")
     insideClient(client)._protocol.signal(id, name);
+}
+
+/**
+ * Bounds what a channel queues in each direction on top of its window, in bytes. ssh2's 2 MiB are no option of its own.
+ */
+export function boundQueues(channel: Channel, bytes: number): void {
+  const inside = insideChannel(channel);
+  inside._readableState.highWaterMark = bytes;
+  inside._writableState.highWaterMark = bytes;
 }
 
 /** Takes back the callback of a write that waits for the peer's window; undefined when none does. */

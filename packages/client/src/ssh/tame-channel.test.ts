@@ -8,6 +8,7 @@ import {
   type Connection,
   type ServerChannel,
 } from "ssh2";
+import { pingServer } from "./inside-ssh2.ts";
 import { createSandbox } from "./testing/sandbox.ts";
 import { connectPair, ssh2Server, watchEvents } from "./testing/ssh2-pair.ts";
 import { tameChannel } from "./tame-channel.ts";
@@ -145,6 +146,27 @@ describe("a forwarded connection", () => {
     near.destroy();
     await closed(near);
     expect(events).toEqual(["close"]);
+  });
+
+  it("queues little on top of the window of a peer that reads nothing", async () => {
+    const { near, far } = await open();
+    far.pause();
+    while (near.write(Buffer.alloc(64 * 1024)));
+    expect(near.writableLength).toBeLessThan(MIB / 2);
+  });
+
+  it("grants no more window while nobody reads what came", async () => {
+    const { client, near, far } = await open();
+    near.pause();
+    far.write(Buffer.alloc(8 * MIB));
+    let length = -1;
+    while (near.readableLength > length) {
+      length = near.readableLength;
+      // What window there was is used up before the answer.
+      await new Promise<void>((resolve) => pingServer(client, resolve));
+    }
+    // The window of RFC 4254 section 5.2 that ssh2 opens with.
+    expect(length).toBe(2 * MIB);
   });
 
   it("fails a write that waits for the peer's window when it is destroyed", async () => {

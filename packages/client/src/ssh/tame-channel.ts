@@ -4,6 +4,7 @@
 import { Duplex } from "node:stream";
 import type { ClientChannel } from "ssh2";
 import {
+  boundQueues,
   isClosedByPeer,
   takeWaitingWrite,
   tuneChannels,
@@ -15,6 +16,7 @@ import {
  * - `end()` half-closes; what the peer still sends arrives.
  * - `destroy(error)` closes the channel at once, and `close` follows exactly once, whatever the peer does.
  * - A peer that closes without having ended its side (or a lost connection) gives `close` without `end`.
+ * - Little is queued on top of the window, in either direction.
  * - Writes that were not sent when the channel closes fail, those that wait for the peer's window included.
  *
  * Call it in the tick in which ssh2 handed the channel out.
@@ -26,6 +28,7 @@ export function tameChannel(
   kind: "connection" | "command",
 ): void {
   tuneChannels(channel);
+  if (kind === "connection") boundQueues(channel, QUEUE_BYTES);
   const { push } = channel;
   let ended = false;
   let closed = false;
@@ -74,6 +77,10 @@ export function tameChannel(
     return false;
   };
 }
+
+// Enough to keep a channel busy, because only what the window does not let through waits here. With ssh2's 2 MiB, 256
+// visitors who asked for something big and read nothing of it took half a gigabyte of the client's memory.
+const QUEUE_BYTES = 256 * 1024;
 
 const closedError = (): Error =>
   Object.assign(new Error("The channel is closed."), { code: "EPIPE" });
