@@ -12,6 +12,8 @@ export interface BenchArguments {
   readonly baseline: string | undefined;
   readonly rounds: number | undefined;
   readonly seconds: number;
+  /** Load to wait for before each workload. */
+  readonly quiet: number | undefined;
   readonly profile: boolean;
   /** Keep the figures under this name instead of the workload's. */
   readonly as: string | undefined;
@@ -27,6 +29,7 @@ npm run bench -- write                    tables and plots of docs/performance.m
   --baseline A       the one that ratios refer to (default: the first)
   --rounds N         default: the workload's, at least 3 (WAN cuts of 5 min: 1)
   --seconds N        length of one load measurement (default: 4)
+  --quiet LOAD       wait (ten minutes at most) until the machine's load is below that
   --as NAME          keep the figures under this name (default: the workload's)
   --profile          CPU profiles of our own programs into .cache/bench/profiles; the figures are not kept
 `;
@@ -42,6 +45,7 @@ export function parseArguments(argv: readonly string[]): BenchArguments {
       rounds: { type: "string" },
       seconds: { type: "string", default: "4" },
       as: { type: "string" },
+      quiet: { type: "string" },
       result: { type: "string" },
       profile: { type: "boolean", default: false },
     },
@@ -56,6 +60,7 @@ export function parseArguments(argv: readonly string[]): BenchArguments {
     rounds: values.rounds === undefined ? undefined : count(values.rounds),
     seconds: count(values.seconds),
     baseline: values.baseline,
+    quiet: values.quiet === undefined ? undefined : Number(values.quiet),
     profile: values.profile,
     as: values.as,
     result: values.result,

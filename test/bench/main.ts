@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { parseArguments, type BenchArguments } from "./arguments.ts";
 import type { BenchWorld, Setup, Workload } from "./model.ts";
 import { CACHE } from "./paths.ts";
+import {
+  currentLoad,
+  droppedSegments,
+  waitForQuiet,
+} from "./measure/machine.ts";
 import { here } from "./place.ts";
 import { writeDocument } from "./report/document.ts";
-import {
-  createReport,
-  currentLoad,
-  keepReport,
-  type Report,
-} from "./report/report.ts";
+import { createReport, keepReport, type Report } from "./report/report.ts";
 import { formatTable } from "./report/table.ts";
 import { runWorkload } from "./run-workload.ts";
 import { findSetup, setups } from "./setups/index.ts";
@@ -59,7 +59,9 @@ async function measure(
     ...(line ?? { edge: here, laptop: here }),
     profileDir,
   };
+  if (args.quiet !== undefined) await waitForQuiet(args.quiet, say);
   const loadBefore = currentLoad();
+  const droppedBefore = droppedSegments();
   const rows = await runWorkload(
     workload,
     chosen,
@@ -75,6 +77,7 @@ async function measure(
     baseline:
       args.baseline ?? rows.find((row) => row.samples.length > 0)?.setup ?? "",
     loadBefore,
+    dropped: droppedSegments() - droppedBefore,
   });
   if (args.result !== undefined)
     writeFileSync(args.result, JSON.stringify(report));

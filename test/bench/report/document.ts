@@ -1,4 +1,5 @@
 // Puts kept figures into docs/performance.md, between its marks, and draws a plot for each table.
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { inRoot } from "../paths.ts";
 import { drawPlot } from "./plot.ts";
@@ -6,6 +7,7 @@ import { readReports } from "./report.ts";
 import { formatTable } from "./table.ts";
 
 const PAGE = inRoot("docs/performance.md");
+const PRETTIER = inRoot("node_modules/prettier/bin/prettier.cjs");
 const PLOTS = inRoot("docs/performance");
 // <!-- bench:NAME --> … <!-- /bench -->
 const MARKS = /(<!-- bench:(\S+) -->\n)[^]*?(<!-- \/bench -->)/g;
@@ -30,6 +32,13 @@ export function writeDocument(): string {
     },
   );
   writeFileSync(PAGE, page);
+  // Prettier aligns the columns of tables, and `npm test` looks whether it has.
+  execFileSync(process.execPath, [
+    PRETTIER,
+    "--log-level=warn",
+    "--write",
+    PAGE,
+  ]);
   return [
     `written: ${done.join(", ") || "nothing"}`,
     ...(missing.length > 0

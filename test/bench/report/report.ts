@@ -1,7 +1,7 @@
 // The figures of one workload as they are kept, and the medians and ratios that are shown of them.
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, loadavg, release } from "node:os";
+import { cpus, release } from "node:os";
 import { join } from "node:path";
 import { median } from "../measure/statistics.ts";
 import type { Workload } from "../model.ts";
@@ -20,6 +20,8 @@ export interface Report {
   readonly date: string;
   readonly machine: string;
   readonly loadBefore: number;
+  /** See droppedSegments(): anything but 0 spoils the run. Absent in older runs. */
+  readonly dropped?: number;
   readonly baseline: string;
   readonly rows: readonly Row[];
 }
@@ -54,6 +56,7 @@ export const createReport = (
     command: string;
     baseline: string;
     loadBefore: number;
+    dropped: number;
   },
 ): Report => ({
   ...facts,
@@ -138,6 +141,3 @@ function describeMachine(): string {
   }).trim();
   return `${processors.length} cores of ${processors[0]?.model.trim() || "unknown"}, Linux ${release().split("-")[0]}, Node ${process.versions.node}, ${ssh?.trim() || "no OpenSSH"}; commit ${commit}`;
 }
-
-/** Runnable processes of the last minute, on average: what else the machine does. */
-export const currentLoad = (): number => loadavg()[0]!;

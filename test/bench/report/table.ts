@@ -21,7 +21,7 @@ export function formatTable(report: Report): string {
       ),
     ),
     "",
-    `\`${report.command}\`, ${report.date}; ${report.rows[0]?.samples.length ?? 0} rounds; ${report.machine}; load before it ${report.loadBefore.toFixed(1)}`,
+    `\`${report.command}\`, ${report.date}; ${report.rows[0]?.samples.length ?? 0} rounds; ${report.machine}; load before it ${report.loadBefore.toFixed(1)}${report.dropped ? `; **spoilt**: the kernel ran out of memory for sockets and dropped ${report.dropped} segments` : ""}`,
   ].join("\n");
 }
 
