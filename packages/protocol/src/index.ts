@@ -1,5 +1,6 @@
 // What both ends agree on. No sockets, files or clocks in here.
 export * from "./error-codes.ts";
+export * from "./exchange.ts";
 export * from "./hostname.ts";
 export * from "./join.ts";
 export * from "./limits.ts";
