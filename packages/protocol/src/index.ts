@@ -2,6 +2,7 @@
 export * from "./error-codes.ts";
 export * from "./exchange.ts";
 export * from "./hostname.ts";
+export * from "./inspector-api.ts";
 export * from "./join.ts";
 export * from "./limits.ts";
 export * from "./message-stream.ts";
