@@ -25,7 +25,10 @@ const levels = {
       oneRoot: true,
     },
     { places: ["ssh", "local", "inspect", "config"] },
-    { places: ["options.ts", "tunnel.ts", "errors.ts"], oneRoot: true },
+    {
+      places: ["options.ts", "tunnel.ts", "errors.ts", "nearest.ts"],
+      oneRoot: true,
+    },
   ],
   edge: [
     { places: ["main.ts", "cli"], oneRoot: true },

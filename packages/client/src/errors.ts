@@ -91,6 +91,10 @@ export const clientErrorCodes = {
     exit: 2,
     meaning: "The local address cannot be read or used.",
   },
+  "filter-invalid": {
+    exit: 2,
+    meaning: "A filter of exchanges has a syntax error.",
+  },
   "exec-failed": {
     exit: 19,
     meaning: "The remote command could not be started.",

@@ -1,6 +1,7 @@
 // What both ends agree on. No sockets, files or clocks in here.
 export * from "./error-codes.ts";
 export * from "./exchange.ts";
+export * from "./filter-syntax.ts";
 export * from "./hostname.ts";
 export * from "./inspector-api.ts";
 export * from "./join.ts";

@@ -1,6 +1,6 @@
 // Finds out which command a command line means: `expose 8080` is `expose http 8080`, and a mistyped command is told
 // from a target.
-import { nearest } from "../config/nearest.ts";
+import { nearest } from "../nearest.ts";
 import { ExposeError } from "../errors.ts";
 import { commandTable } from "./command.ts";
 import { optionTable } from "./option-table.ts";

@@ -1,7 +1,7 @@
 // Holds a file's content against the schema and says everything that is wrong with it at once.
 import * as v from "valibot";
 import { ExposeError } from "../errors.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../nearest.ts";
 import { configSchema, tunnelSchema, type ConfigFile } from "./schema.ts";
 import type { YamlFile } from "./yaml-file.ts";
 

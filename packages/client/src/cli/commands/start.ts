@@ -1,6 +1,6 @@
 // `expose start NAME…`: tunnels of the configuration file over one session.
 import type { ClientConfig, ConfiguredTunnel } from "../../config/load.ts";
-import { nearest } from "../../config/nearest.ts";
+import { nearest } from "../../nearest.ts";
 import { ExposeError } from "../../errors.ts";
 import { validateUpstream } from "../../local/validate-upstream.ts";
 import { openSession } from "../../open-session.ts";
