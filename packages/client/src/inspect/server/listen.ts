@@ -1,0 +1,62 @@
+// Listens on loopback and nowhere else: 127.0.0.1, and ::1 where it is free.
+import net from "node:net";
+import type { Server } from "node:http";
+
+/** How many ports are tried beyond the wanted one. */
+const MAX_TRIES = 64;
+const MAX_PORT = 65_535;
+
+/**
+ * Makes servers listen on one port of both loopback addresses.
+ *
+ * @param create makes a server; called once an address
+ * @param wanted first port to try, then the ones after it; 0 takes any
+ * @param avoid ports that are somebody else's although nobody listens on them now
+ * @returns undefined when no port of those is free
+ */
+export async function listenOnLoopback(
+  create: () => Server,
+  wanted: number,
+  avoid: ReadonlySet<number>,
+): Promise<{ port: number; servers: readonly Server[] } | undefined> {
+  const last = wanted === 0 ? 0 : Math.min(wanted + MAX_TRIES, MAX_PORT);
+  for (let port = wanted; port <= last; port++) {
+    if (avoid.has(port)) continue;
+    // Browsers dial ::1 first for `localhost`: what somebody else serves there would be taken for us.
+    if (port !== 0 && (await answersOn("::1", port))) continue;
+    const v4 = create();
+    if (!(await tryListen(v4, "127.0.0.1", port))) continue;
+    const taken = (v4.address() as net.AddressInfo).port;
+    const v6 = create();
+    // A machine without IPv6 has no ::1.
+    const both = await tryListen(v6, "::1", taken);
+    return { port: taken, servers: both ? [v4, v6] : [v4] };
+  }
+  return undefined;
+}
+
+function tryListen(
+  server: Server,
+  host: string,
+  port: number,
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    const onError = (): void => resolve(false);
+    server.once("error", onError);
+    server.listen({ host, port, exclusive: true }, () => {
+      server.off("error", onError);
+      resolve(true);
+    });
+  });
+}
+
+function answersOn(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host, port });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}

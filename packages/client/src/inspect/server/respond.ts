@@ -1,0 +1,78 @@
+// Answers of the inspector, each with the headers that keep a browser from making more of it than it is.
+import type { ServerResponse } from "node:http";
+
+/**
+ * Nothing is loaded from elsewhere, nothing inline runs, nobody frames the page. `blob:` and `data:` are for images that
+ * the page makes of captured bytes.
+ */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' blob: data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "manifest-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join("; ");
+
+const SECURITY_HEADERS = {
+  "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "DENY",
+  "Referrer-Policy": "no-referrer",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Permissions-Policy":
+    "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+  "X-Robots-Tag": "noindex",
+  "Cache-Control": "no-store",
+} as const;
+
+/** Puts the headers on that every answer bears. */
+export function secure(response: ServerResponse): void {
+  for (const [name, value] of Object.entries(SECURITY_HEADERS))
+    response.setHeader(name, value);
+}
+
+/** Answers with JSON. */
+export function sendJson(
+  response: ServerResponse,
+  value: unknown,
+  status = 200,
+): void {
+  const body = Buffer.from(`${JSON.stringify(value)}\n`);
+  response.writeHead(status, {
+    "Content-Type": "application/json; charset=utf-8",
+    "Content-Length": body.length,
+  });
+  response.end(body);
+}
+
+/** Answers with captured bytes: to be saved or read by a program, never to be shown by the browser itself. */
+export function sendBytes(
+  response: ServerResponse,
+  bytes: Buffer,
+  file: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  response.writeHead(200, {
+    "Content-Type": "application/octet-stream",
+    "Content-Length": bytes.length,
+    // The names are ours: an id and a word.
+    "Content-Disposition": `attachment; filename="${file}"`,
+    // Should a browser open it nevertheless, it is a document without an origin, scripts or forms.
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    ...headers,
+  });
+  response.end(bytes);
+}
+
+/** Answers that there is nothing to say. */
+export function sendNothing(response: ServerResponse): void {
+  response.writeHead(204).end();
+}

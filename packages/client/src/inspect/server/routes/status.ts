@@ -1,0 +1,49 @@
+// What the client is and does: for the page's header and footer, for scripts, and for the command line.
+import { PRODUCT_VERSION } from "@expose/protocol/version";
+import type { EventStreams } from "../event-stream.ts";
+import type { InspectedTunnel, InspectorOptions } from "../inspected.ts";
+import { sendJson } from "../respond.ts";
+import type { Route } from "../router.ts";
+
+export function statusRoutes(
+  options: InspectorOptions,
+  events: EventStreams,
+): Route[] {
+  return [
+    {
+      method: "GET",
+      pattern: "/api/v1/status",
+      access: "token",
+      handle({ response }) {
+        sendJson(response, describeStatus(options));
+      },
+    },
+    {
+      method: "GET",
+      pattern: "/api/v1/events",
+      access: "token",
+      handle({ response }) {
+        events.add(response);
+      },
+    },
+  ];
+}
+
+/** Body of GET /api/v1/status, and of the `status` event. */
+export function describeStatus(options: InspectorOptions): unknown {
+  return {
+    version: PRODUCT_VERSION,
+    tunnels: options.tunnels().map(describeTunnel),
+    store: options.store.status(),
+    secrets: options.features?.webhookSecrets?.() ?? [],
+  };
+}
+
+const describeTunnel = (tunnel: InspectedTunnel) => ({
+  name: tunnel.name,
+  url: tunnel.url,
+  upstream: tunnel.upstream,
+  state: tunnel.state,
+  latencyMs: tunnel.latencyMs,
+  openConnections: tunnel.openConnections,
+});
