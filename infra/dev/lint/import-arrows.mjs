@@ -72,6 +72,14 @@ const doors = {
     why: "inside, options are complete and typed",
   },
   uqr: { at: ["client/src/cli/output"], why: "only terminals show QR codes" },
+  diff: {
+    at: ["client/src/inspect/diff"],
+    why: "comparisons have their bounds of time and size there",
+  },
+  fzstd: {
+    at: ["client/src/inspect/decode"],
+    why: "it stands in for node:zlib before Node 22.15, within bounds",
+  },
   mrmime: { at: ["client/src/local"], why: "one way to serve a folder" },
   yaml: {
     at: ["client/src/config", "edge/src/config"],
