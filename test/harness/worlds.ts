@@ -11,6 +11,7 @@ import {
 import { fileURLToPath } from "node:url";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe } from "vitest";
 import {
   expose,
@@ -173,6 +174,7 @@ ${options.config ?? ""}
       await edge.waitFor(
         new RegExp(`users file loaded .*added="?[^"\\n]*\\b${id}\\b`),
       );
+      if (sshd) await untilFileHolds(sshd.keysFile, readPublicKey(file));
       return file;
     },
     removeIdentity(id) {
@@ -218,4 +220,20 @@ async function startReady(
     throw error;
   }
   return program;
+}
+
+const readPublicKey = (file: string): string =>
+  readFileSync(`${file}.pub`, "utf8").split(" ")[1]!;
+
+const POLL_MS = 10;
+const PATIENCE_MS = 10_000;
+
+// sshd reads its keys from a file that the edge writes after it has taken a change over.
+async function untilFileHolds(file: string, text: string): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!readFileSync(file, "utf8").includes(text)) {
+    if (performance.now() > deadline)
+      throw new Error(`${file} does not hold ${text}.`);
+    await sleep(POLL_MS);
+  }
 }
