@@ -64,6 +64,11 @@ export interface BodyView {
   }[];
   /** `multipart` */
   readonly parts?: readonly BodyPart[];
+  /** Pixels of an `image`, where its bytes tell. */
+  readonly width?: number;
+  readonly height?: number;
+  /** How long the body is after its content codings were undone, as far as it is kept. */
+  readonly bytes?: number;
   /** Media type without parameters, as the message says; for `image` it is the one that the bytes show. */
   readonly type?: string;
   /** Content codings that were undone, outermost first: `gzip`, `br`, `zstd`. */

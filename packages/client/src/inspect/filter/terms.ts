@@ -1,5 +1,5 @@
 // What each key of the filter language means. The table of the keys themselves is the protocol's filter-syntax.ts.
-import { filterKeys, type Exchange } from "@expose/protocol";
+import type { Exchange, filterKeys } from "@expose/protocol";
 import { matchContaining, matchWhole } from "./match-text.ts";
 import { createNeedle, type Term } from "./subject.ts";
 import {
