@@ -14,6 +14,7 @@ const levels = {
         "expose.ts",
         "open-session.ts",
         "session-tunnel.ts",
+        "session-inspection.ts",
         "open-bare.ts",
         "open-local.ts",
         "bare-reach.ts",
@@ -37,6 +38,16 @@ const levels = {
     { places: ["policy", "tls", "access-log", "registry", "routes"] },
     { places: ["errors.ts", "refusal.ts", "util"], oneRoot: true },
   ],
+  inspector: [
+    { places: ["main.tsx"] },
+    { places: ["app.tsx"] },
+    { places: ["frame"] },
+    { places: ["detail", "list", "replay"] },
+    { places: ["state"] },
+    { places: ["ui"] },
+    { places: ["api"] },
+    { places: ["format", "style"] },
+  ],
 };
 
 /** Files whose types are agreed between places; anybody of the package may `import type` from them. */
@@ -50,6 +61,7 @@ const seams = {
     "access-log/record.ts",
     "registry/identity.ts",
   ],
+  inspector: [],
 };
 
 /** The only places where each heavy dependency may be imported, and why it is kept there. */
@@ -64,8 +76,8 @@ const doors = {
     why: "it may carry WebSocket upgrades behind the guard, and nothing else (docs/decisions/0001-hybrid-http-engine.md)",
   },
   undici: {
-    at: [],
-    why: "upstreams are spoken to by edge/src/http (docs/decisions/0001-hybrid-http-engine.md)",
+    at: ["client/src/inspect/tap/llhttp.ts"],
+    why: "the inspector borrows its llhttp (docs/decisions/0006-capture.md); upstreams are spoken to by edge/src/http (docs/decisions/0001-hybrid-http-engine.md)",
   },
   commander: {
     at: ["client/src/cli", "edge/src/main.ts", "edge/src/cli"],
@@ -88,6 +100,10 @@ const doors = {
   "@valibot/to-json-schema": {
     at: ["edge/src/config"],
     why: "the JSON schema is derived from the configuration's own schema",
+  },
+  preact: {
+    at: ["inspector/src"],
+    why: "pages are the inspector's",
   },
   nanoid: { at: ["edge/src/routes"], why: "names are made in one place" },
 };
@@ -129,9 +145,9 @@ function explainFromOutside(file, specifier) {
 
 function explainPackage(from, to, specifier) {
   if (from === "protocol")
-    return `protocol imports neither client nor edge (client -> protocol <- edge).`;
+    return `protocol imports neither client, edge nor inspector (client -> protocol <- edge).`;
   if (to !== "protocol")
-    return "client and edge never import each other: what both need belongs into packages/protocol.";
+    return "client, edge and inspector never import one another: what they need in common belongs into packages/protocol.";
   return specifier.startsWith("@expose/")
     ? undefined
     : "Import protocol by its name, @expose/protocol.";

@@ -13,6 +13,10 @@ import {
 import { validateUpstream } from "./local/validate-upstream.ts";
 import type { SessionOptions, TunnelOptions } from "./options.ts";
 import { resolveUpstreamSpec } from "./resolve-upstream.ts";
+import {
+  createSessionInspection,
+  type SessionInspection,
+} from "./session-inspection.ts";
 import { SessionTunnel } from "./session-tunnel.ts";
 import type { ConnectionFacts } from "./ssh/connection-facts.ts";
 import { createConnector, type Connector } from "./ssh/connector.ts";
@@ -24,6 +28,8 @@ export interface SessionEvents {
   reconnecting: TunnelEvents["reconnecting"];
   reconnected: [info: { downMs: number }];
   closed: TunnelEvents["closed"];
+  /** The inspector's page can be visited, on this machine. */
+  inspecting: [info: { url: string }];
 }
 
 /** Tunnels over one SSH connection. */
@@ -42,6 +48,8 @@ export interface Session extends EventEmitter<SessionEvents>, AsyncDisposable {
   readonly state: SessionState;
   /** Round trip to the edge in milliseconds, as last measured. */
   readonly latencyMs: number | undefined;
+  /** Where the inspector's page is, on this machine; undefined until it is there, and without an inspector. */
+  readonly inspectorUrl: string | undefined;
   /**
    * Opens a tunnel.
    * @throws ExposeError `name-refused`, `tunnel-refused`, `upstream-invalid`, `connection-lost`
@@ -77,6 +85,8 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
   readonly server: string;
   readonly closed: Promise<void>;
   latencyMs: number | undefined = undefined;
+  readonly inspection: SessionInspection | undefined;
+  inspectorUrl: string | undefined = undefined;
   readonly #connector: Connector;
   readonly #options: SessionOptions;
   readonly #tunnels = new Map<number, SessionTunnel>();
@@ -93,6 +103,14 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
     this.#connector = connector;
     this.#options = options;
     this.server = connector.target.label;
+    this.inspection = createSessionInspection(options.inspect, {
+      tunnels: () => [...this.#tunnels.values()],
+      log: options.log,
+      onUrl: (url) => {
+        this.inspectorUrl = url;
+        this.emit("inspecting", { url });
+      },
+    });
     this.closed = new Promise((resolve, reject) => {
       this.#settleClosed = (error) => (error ? reject(error) : resolve());
     });
@@ -157,6 +175,7 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
       throw error;
     }
     this.#tunnels.set(tunnel.id, tunnel);
+    this.inspection?.start();
     return tunnel;
   }
 
@@ -286,6 +305,7 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
     clearTimeout(this.#pingTimer);
     this.#link = undefined;
     await this.#finishTunnels(error);
+    await this.inspection?.close();
     this.emit("closed", { error });
     this.#settleClosed(error);
   }

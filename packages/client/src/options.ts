@@ -21,6 +21,34 @@ export interface SessionOptions {
   watchRequests?: boolean | undefined;
   /** Hears what a person should know about the login (a new host key was pinned, a directive is not supported). */
   log?: SessionLog | undefined;
+  /** The inspector: keeps what passes, and serves a page that shows it. Default: false. */
+  inspect?: boolean | InspectOptions | undefined;
+}
+
+/** How the inspector works. */
+export interface InspectOptions {
+  /** Port of 127.0.0.1 for its page; the next free one when it is taken. Default: 4040. */
+  port?: number | undefined;
+  /** Write secrets of headers and queries to the history too. Default: false. */
+  keepSecrets?: boolean | undefined;
+  /** Folder of the history and of what the command line finds a running client by. Default: `expose` in XDG_STATE_HOME. */
+  stateFolder?: string | undefined;
+  /** What outlives this run. */
+  history?: HistoryOptions | undefined;
+}
+
+/** Bounds of the history on disk, which all clients of a user share. */
+export interface HistoryOptions {
+  /** Default: true. */
+  enabled?: boolean | undefined;
+  /** Size of its file. Default: 256 MiB. */
+  maxBytes?: number | undefined;
+  /** Default: 50,000. */
+  maxExchanges?: number | undefined;
+  /** Default: 7. */
+  maxAgeDays?: number | undefined;
+  /** Of each body; what is beyond is counted, not kept. Default: 1 MiB. */
+  maxBodyBytes?: number | undefined;
 }
 
 /** Takes sentences for a person; they are safe for a terminal. */

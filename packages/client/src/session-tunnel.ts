@@ -1,9 +1,11 @@
 // A tunnel of a session: keeps its name and its local service while links to the edge come and go.
 import { EventEmitter } from "node:events";
+import type { Duplex } from "node:stream";
 import { formatUpstreamSpec, type EdgeMessage } from "@expose/protocol";
 import type { ExposeError } from "./errors.ts";
 import { createUpstream, type Upstream } from "./local/upstream.ts";
 import type { TunnelOptions } from "./options.ts";
+import type { SessionInspection } from "./session-inspection.ts";
 import { resolveUpstreamSpec } from "./resolve-upstream.ts";
 import type { ControlLink, LinkTunnel } from "./ssh/control-link.ts";
 import type { SessionState, Tunnel, TunnelEvents } from "./tunnel.ts";
@@ -12,6 +14,8 @@ import type { SessionState, Tunnel, TunnelEvents } from "./tunnel.ts";
 export interface TunnelHost {
   readonly state: SessionState;
   readonly latencyMs: number | undefined;
+  /** Looks on at the tunnel's connections; absent without an inspector. */
+  readonly inspection?: SessionInspection | undefined;
   /** Forgets a tunnel that its owner closes. */
   release(tunnel: SessionTunnel): void;
 }
@@ -47,6 +51,7 @@ export class SessionTunnel
       ca: options.upstreamCa,
       onHint: (hint) => this.emit("hint", hint),
       publicUrl: () => this.url,
+      tap: host.inspection && (() => host.inspection!.connect(this)),
     });
     this.#local.onStateChange((state, reason) => {
       this.#link?.reportUpstream(this.id, state, reason);
@@ -73,6 +78,11 @@ export class SessionTunnel
   }
   get latencyMs(): number | undefined {
     return this.#host.latencyMs;
+  }
+
+  /** Connects to the local service for something other than a visitor. */
+  dial(signal: AbortSignal): Promise<Duplex> {
+    return this.#local.dial(signal);
   }
 
   /** Opens the tunnel on a link: for the first time, or again under the same name. @throws ExposeError as open() */

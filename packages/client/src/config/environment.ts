@@ -11,6 +11,8 @@ export const environmentVariables = {
   TERM: "`dumb`: plain lines, as with `--no-color`.",
   XDG_CONFIG_HOME:
     "Absolute path of the folder for configuration, in place of `~/.config`.",
+  XDG_STATE_HOME:
+    "Absolute path of the folder for what outlives a run (the inspector's history), in place of `~/.local/state`.",
   SSH_AUTH_SOCK: "Socket of the SSH agent, as for ssh.",
   USER: "Name to log in with where nothing else says one, as for ssh; then `LOGNAME`.",
   LOGNAME: "See `USER`.",

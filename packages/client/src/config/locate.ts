@@ -30,13 +30,26 @@ export function configFolder({
   env,
   home,
 }: Pick<ConfigLocation, "env" | "home">): string {
-  const base = readVariable(env, "XDG_CONFIG_HOME");
-  // XDG Base Directory Specification: relative paths in these variables are to be ignored.
-  return join(
-    base !== undefined && isAbsolute(base) ? base : join(home, ".config"),
-    "expose",
+  return ourFolder(readVariable(env, "XDG_CONFIG_HOME"), join(home, ".config"));
+}
+
+/** Gives the folder for what outlives a run but is no configuration. */
+export function stateFolder({
+  env,
+  home,
+}: Pick<ConfigLocation, "env" | "home">): string {
+  return ourFolder(
+    readVariable(env, "XDG_STATE_HOME"),
+    join(home, ".local", "state"),
   );
 }
+
+// XDG Base Directory Specification: relative paths in these variables are to be ignored.
+const ourFolder = (variable: string | undefined, fallback: string): string =>
+  join(
+    variable !== undefined && isAbsolute(variable) ? variable : fallback,
+    "expose",
+  );
 
 /** Makes a path absolute; `~` stands for the home folder. */
 export function expandHome(path: string, home: string, from: string): string {

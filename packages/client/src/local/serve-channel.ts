@@ -11,6 +11,18 @@ export interface ServeOptions {
   eager: boolean;
   /** Looks at a copy of what the local service says. */
   observe: ((chunk: Buffer) => void) | undefined;
+  /** Takes a copy of both directions. */
+  tap?: ChannelTap | undefined;
+}
+
+/** What passes on a channel, for somebody who looks on. Nothing here may throw or keep a buffer. */
+export interface ChannelTap {
+  fromVisitor(chunk: Buffer): void;
+  fromUpstream(chunk: Buffer): void;
+  /** The local service has said all that it had to say. */
+  upstreamEnded(): void;
+  /** Nothing passes any more. */
+  closed(error?: Error): void;
 }
 
 // What is taken from a channel before the local service is there. A request's head fits; the rest of an upload waits
@@ -32,6 +44,7 @@ export function serveChannel(
   options: ServeOptions,
   done: (result: JoinResult) => void,
 ): () => void {
+  const { tap } = options;
   const head: Buffer[] = [];
   let headBytes = 0;
   const abort = new AbortController();
@@ -50,6 +63,7 @@ export function serveChannel(
   return cut;
 
   function onData(chunk: Buffer): void {
+    tap?.fromVisitor(chunk);
     head.push(chunk);
     headBytes += chunk.length;
     if (headBytes >= MAX_HEAD_BYTES) channel.pause();
@@ -82,8 +96,14 @@ export function serveChannel(
     for (const chunk of head) stream.write(chunk);
     head.length = 0;
     if (options.observe) stream.on("data", options.observe);
+    if (tap) {
+      channel.on("data", (chunk: Buffer) => tap.fromVisitor(chunk));
+      stream.on("data", (chunk: Buffer) => tap.fromUpstream(chunk));
+      stream.on("end", () => tap.upstreamEnded());
+    }
     join(stream, channel, link, (result) => {
       over = true;
+      tap?.closed(result.error);
       done({ ...result, bytesBToA: result.bytesBToA + headBytes });
     });
   }
@@ -97,6 +117,7 @@ export function serveChannel(
     // What still comes is thrown away, but it has to be read: a paused stream does not report its end.
     channel.off("data", onData);
     channel.resume();
+    tap?.closed(error);
     done({
       bytesAToB: 0,
       bytesBToA: headBytes,

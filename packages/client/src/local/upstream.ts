@@ -10,7 +10,7 @@ import { createAvailability, type UpstreamState } from "./availability.ts";
 import { createDialer } from "./dial.ts";
 import { explainDialError } from "./dial-error.ts";
 import { createRefusedHostWatcher } from "./refused-host.ts";
-import { serveChannel } from "./serve-channel.ts";
+import { serveChannel, type ChannelTap } from "./serve-channel.ts";
 import { readAuthorities } from "./validate-upstream.ts";
 
 /** Settings of {@link createUpstream}. */
@@ -25,6 +25,8 @@ export interface UpstreamOptions {
   onHint?: ((hint: Hint) => void) | undefined;
   /** The tunnel's URL, for the line that a hint proposes; asked when there is something to hint at. */
   publicUrl?: (() => string) | undefined;
+  /** Asked for each channel: who looks on. */
+  tap?: (() => ChannelTap) | undefined;
 }
 
 /** Hears of each change of state. `reason` is one sentence of ours, fit for visitors, while the service is down. */
@@ -48,6 +50,11 @@ export interface Upstream {
     link: LinkPressure | undefined,
     done?: (result: JoinResult) => void,
   ): void;
+  /**
+   * Connects to the service for something other than a channel.
+   * @throws Error of the dial
+   */
+  dial(signal: AbortSignal): Promise<Duplex>;
   /** Channels that are served right now, idle ones included. */
   readonly openConnections: number;
   /** As the last connection told; `up` before the first. */
@@ -103,6 +110,7 @@ export function createUpstream(
           connect: availability.connect,
           eager,
           observe: watcher?.watchConnection(),
+          tap: options.tap?.(),
         },
         (result) => {
           cuts.delete(cut);
@@ -112,6 +120,7 @@ export function createUpstream(
       cuts.add(cut);
       if (closed) cut();
     },
+    dial: (signal) => availability.connect(signal),
     get openConnections() {
       return cuts.size;
     },

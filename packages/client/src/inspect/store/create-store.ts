@@ -1,0 +1,266 @@
+// The store of a running client: this run in memory, and the history on disk behind it.
+import type { Exchange, ExchangeSummary, WebhookFacts } from "@expose/protocol";
+import type {
+  Capture,
+  ExchangeQuery,
+  ExchangeStore,
+  StoredBodies,
+  StoreListener,
+  StoreStatus,
+} from "../capture.ts";
+import type { History } from "./history.ts";
+import { createMemory, type MemoryRecord } from "./memory.ts";
+import { summarise } from "./summary.ts";
+
+/** Settings of {@link createStore}. */
+export interface StoreOptions {
+  /** Absent: there is none, and `memoryOnlyBecause` says why. */
+  readonly history?: History | undefined;
+  readonly memoryOnlyBecause?: string | undefined;
+  /** Says what webhook a request is. Called when a request is complete; what it throws is taken for "none". */
+  readonly explain?:
+    | ((exchange: Exchange, requestBody: Buffer) => WebhookFacts | undefined)
+    | undefined;
+  /** Default: 10,000 exchanges in memory. */
+  readonly maxExchanges?: number | undefined;
+  /** Default: 64 MiB in memory. */
+  readonly maxBytes?: number | undefined;
+}
+
+const MAX_EXCHANGES = 10_000;
+const MAX_BYTES = 64 * 1_024 * 1_024;
+// The sink is called between two chunks of a stream: all that costs is done for many exchanges at once, a little later.
+const SETTLE_MS = 50;
+// A filter looks at so many exchanges of the history at a time; streams go on in between.
+const SCAN_ROWS = 100;
+
+/** Makes a store. */
+export function createStore(options: StoreOptions = {}): ExchangeStore {
+  const { history, explain } = options;
+  const memory = createMemory({
+    maxExchanges: options.maxExchanges ?? MAX_EXCHANGES,
+    maxBytes: options.maxBytes ?? MAX_BYTES,
+  });
+  const listeners = new Set<StoreListener>();
+  /** What has happened to a record since the last time: whether it is new. */
+  const touched = new Map<MemoryRecord, boolean>();
+  let missed = 0;
+  let missedUntold = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let closing: Promise<void> | undefined;
+
+  return {
+    opened(capture) {
+      touch(memory.open(capture), true);
+    },
+    changed(capture) {
+      const record = memory.get(capture.id);
+      if (record) touch(record, false);
+    },
+    finished(capture) {
+      const record = memory.get(capture.id);
+      if (!record) return;
+      memory.finish(record);
+      touch(record, false);
+    },
+    missed(count) {
+      missed += count;
+      missedUntold += count;
+      schedule();
+    },
+    list,
+    async get(id) {
+      settle();
+      const record = memory.get(id);
+      return record ? exchangeOf(record) : history?.get(id);
+    },
+    async bodies(id) {
+      const record = memory.get(id);
+      return record ? bodiesOf(record.capture) : history?.bodies(id);
+    },
+    async messages(id, after = -1) {
+      const record = memory.get(id);
+      const all = record
+        ? record.capture.messages
+        : await history?.messages(id);
+      return all?.filter(({ index }) => index > after);
+    },
+    async clear() {
+      settle();
+      memory.clear();
+      await history?.clear();
+      tell((listener) => listener.cleared?.());
+    },
+    status,
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    close() {
+      closing ??= (async () => {
+        settle();
+        await history?.close();
+      })();
+      return closing;
+    },
+  };
+
+  function touch(record: MemoryRecord, isNew: boolean): void {
+    touched.set(record, isNew || touched.get(record) === true);
+    schedule();
+  }
+
+  function schedule(): void {
+    if (timer || closing) return;
+    timer = setTimeout(settle, SETTLE_MS);
+    // What is left is written by close().
+    timer.unref();
+  }
+
+  function settle(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    const records = [...touched];
+    touched.clear();
+    for (const [record] of records) explainOnce(record);
+    if (listeners.size > 0)
+      for (const [record, isNew] of records) {
+        const summary = summarise(exchangeOf(record));
+        tell((listener) =>
+          isNew ? listener.added?.(summary) : listener.changed?.(summary),
+        );
+      }
+    const count = missedUntold;
+    missedUntold = 0;
+    if (count > 0) tell((listener) => listener.missed?.(count));
+    history?.write(
+      records.flatMap(([record]) =>
+        record.finished
+          ? {
+              exchange: exchangeOf(record),
+              bodies: bodiesOf(record.capture),
+              messages: record.capture.messages,
+            }
+          : [],
+      ),
+    );
+  }
+
+  function explainOnce(record: MemoryRecord): void {
+    if (!explain || record.explained) return;
+    const exchange = record.capture.exchange();
+    if (exchange.timing.requestEndMs === undefined && !record.finished) return;
+    record.explained = true;
+    if (!exchange.request) return;
+    try {
+      record.webhook = explain(
+        exchange,
+        Buffer.concat([...record.capture.requestBody]),
+      );
+    } catch {
+      // It reads what strangers send. That it cannot is no reason to lose the exchange.
+    }
+  }
+
+  async function list({ filter, limit, before }: ExchangeQuery): Promise<{
+    items: ExchangeSummary[];
+    next?: string;
+  }> {
+    settle();
+    const found = new Map<string, Exchange>();
+    // One more than asked for tells whether there is a next page.
+    const wanted = limit + 1;
+    for (const record of memory.newestFirst()) {
+      if (found.size >= wanted) break;
+      const { id } = record.capture;
+      if (before !== undefined && id >= before) continue;
+      const exchange = exchangeOf(record);
+      if (!filter || filter.matches(exchange, () => bodiesOf(record.capture)))
+        found.set(id, exchange);
+    }
+    if (history) await scan(history);
+    const sorted = [...found.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
+    const items = sorted.slice(0, limit).map(summarise);
+    const last = items.at(-1);
+    return {
+      items,
+      ...(sorted.length > limit && last && { next: last.id }),
+    };
+
+    // Other clients write to the history at the same time: what is newest may be there.
+    async function scan(disk: History): Promise<void> {
+      let from = before;
+      let count = 0;
+      while (count < wanted) {
+        const rows = await disk.list(
+          filter ? SCAN_ROWS : Math.min(wanted, 1_000),
+          from,
+        );
+        for (const exchange of rows) {
+          from = exchange.id;
+          const inMemory = memory.get(exchange.id) !== undefined;
+          if (!inMemory && !(await matches(disk, exchange))) continue;
+          // What memory has was judged above, where its secrets are still known.
+          if (!inMemory) found.set(exchange.id, exchange);
+          if (!inMemory || found.has(exchange.id)) count++;
+          if (count >= wanted) break;
+        }
+        if (rows.length === 0) break;
+      }
+    }
+
+    async function matches(disk: History, exchange: Exchange) {
+      if (!filter) return true;
+      const bodies = filter.needsBodies
+        ? await disk.bodies(exchange.id)
+        : undefined;
+      return filter.matches(exchange, () => bodies ?? NO_BODIES);
+    }
+  }
+
+  function status(): StoreStatus {
+    const memoryOnlyBecause = history
+      ? history.failure
+      : (options.memoryOnlyBecause ?? "the history on disk is off");
+    return {
+      ...(memoryOnlyBecause === undefined
+        ? { file: history!.file }
+        : { memoryOnlyBecause }),
+      exchanges:
+        memoryOnlyBecause === undefined
+          ? Math.max(history!.exchanges, memory.size)
+          : memory.size,
+      bytes:
+        memoryOnlyBecause === undefined
+          ? Math.max(history!.bytes, memory.bytes)
+          : memory.bytes,
+      missed,
+    };
+  }
+
+  function tell(what: (listener: StoreListener) => void): void {
+    for (const listener of [...listeners]) what(listener);
+  }
+}
+
+const NO_BODIES: StoredBodies = {
+  request: Buffer.alloc(0),
+  response: Buffer.alloc(0),
+};
+
+function exchangeOf(record: MemoryRecord): Exchange {
+  if (record.snapshot) return record.snapshot;
+  const plain = record.capture.exchange();
+  const exchange = record.webhook
+    ? { ...plain, webhook: record.webhook }
+    : plain;
+  if (record.finished) record.snapshot = exchange;
+  return exchange;
+}
+
+function bodiesOf({ requestBody, responseBody }: Capture): StoredBodies {
+  return {
+    request: Buffer.concat([...requestBody]),
+    response: Buffer.concat([...responseBody]),
+  };
+}

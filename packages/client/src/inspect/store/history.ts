@@ -1,0 +1,30 @@
+// What the store asks of the history on disk. Everything returns at once; what takes time happens elsewhere.
+import type { Exchange, ExchangeMessage } from "@expose/protocol";
+import type { StoredBodies } from "../capture.ts";
+
+/** A finished exchange on its way to the disk, with nothing redacted yet. */
+export interface HistoryRecord {
+  readonly exchange: Exchange;
+  readonly bodies: StoredBodies;
+  readonly messages: readonly ExchangeMessage[];
+}
+
+/** The history on disk of all clients of this user. */
+export interface History {
+  /** Takes records to be written soon. Never throws. */
+  write(records: readonly HistoryRecord[]): void;
+  /** Those that are older than `before`, newest first. */
+  list(limit: number, before: string | undefined): Promise<Exchange[]>;
+  get(id: string): Promise<Exchange | undefined>;
+  bodies(id: string): Promise<StoredBodies | undefined>;
+  messages(id: string): Promise<readonly ExchangeMessage[] | undefined>;
+  clear(): Promise<void>;
+  /** As last heard. */
+  readonly exchanges: number;
+  readonly bytes: number;
+  readonly file: string;
+  /** Set once the history cannot be used any more: a sentence for people. */
+  readonly failure: string | undefined;
+  /** Writes what is left. Idempotent. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,94 @@
+// The exchanges of this run, complete with their secrets, oldest out first.
+import type { Exchange, WebhookFacts } from "@expose/protocol";
+import type { Capture } from "../capture.ts";
+
+/** One exchange in memory. */
+export interface MemoryRecord {
+  readonly capture: Capture;
+  /** Made once it changes no more. */
+  snapshot: Exchange | undefined;
+  webhook: WebhookFacts | undefined;
+  /** Whether somebody has looked what webhook it is. */
+  explained: boolean;
+  finished: boolean;
+  bytes: number;
+}
+
+/** Bounds of what is kept. */
+export interface MemoryLimits {
+  readonly maxExchanges: number;
+  readonly maxBytes: number;
+}
+
+/** The exchanges of this run. */
+export interface Memory {
+  open(capture: Capture): MemoryRecord;
+  get(id: string): MemoryRecord | undefined;
+  /** Counts what a finished exchange holds, and lets the oldest finished ones go. */
+  finish(record: MemoryRecord): void;
+  /** Newest first. */
+  newestFirst(): Iterable<MemoryRecord>;
+  clear(): void;
+  readonly size: number;
+  readonly bytes: number;
+}
+
+// Headers, timings and the object around them, as measured with a browser's requests.
+const BYTES_PER_EXCHANGE = 4 * 1_024;
+
+export function createMemory({ maxExchanges, maxBytes }: MemoryLimits): Memory {
+  const records = new Map<string, MemoryRecord>();
+  let bytes = 0;
+
+  function evict(): void {
+    for (const [id, record] of records) {
+      if (records.size <= maxExchanges && bytes <= maxBytes) return;
+      // One that is open is still being written to, and the tap bounds those.
+      if (!record.finished) continue;
+      records.delete(id);
+      bytes -= record.bytes;
+    }
+  }
+
+  return {
+    open(capture) {
+      const record: MemoryRecord = {
+        capture,
+        snapshot: undefined,
+        webhook: undefined,
+        explained: false,
+        finished: false,
+        bytes: 0,
+      };
+      records.set(capture.id, record);
+      return record;
+    },
+    get: (id) => records.get(id),
+    finish(record) {
+      if (record.finished) return;
+      record.finished = true;
+      record.bytes = sizeOf(record.capture);
+      bytes += record.bytes;
+      evict();
+    },
+    newestFirst: () => [...records.values()].reverse(),
+    clear() {
+      records.clear();
+      bytes = 0;
+    },
+    get size() {
+      return records.size;
+    },
+    get bytes() {
+      return bytes;
+    },
+  };
+}
+
+function sizeOf({ requestBody, responseBody, messages }: Capture): number {
+  let bytes = BYTES_PER_EXCHANGE;
+  for (const chunk of requestBody) bytes += chunk.length;
+  for (const chunk of responseBody) bytes += chunk.length;
+  for (const { data } of messages) bytes += data.length + 200;
+  return bytes;
+}

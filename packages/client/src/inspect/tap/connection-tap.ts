@@ -1,0 +1,308 @@
+// One connection between a visitor and the local service, seen from beside it: pairs requests with responses.
+import type { HeaderLine } from "@expose/protocol";
+import type { CaptureSink } from "../capture.ts";
+import {
+  NO_BODY,
+  planRequestBody,
+  planResponseBody,
+  type BodyPlan,
+} from "./framing.ts";
+import type { KeptBytes } from "./kept-bytes.ts";
+import type { MessageHead } from "./llhttp.ts";
+import {
+  OpenCapture,
+  type ConnectionInfo,
+  type KeepLimits,
+} from "./open-capture.ts";
+import type { RateBudget } from "./rate-budget.ts";
+import { createSide, type NextMessage } from "./side.ts";
+import { trackRequest, trackResponse } from "./track-head.ts";
+import { tapUpgraded } from "./upgraded.ts";
+
+/** Takes copies of what passes. Its methods return at once and never throw; the buffers stay the stream's. */
+export interface ConnectionTap {
+  fromVisitor(chunk: Buffer): void;
+  fromUpstream(chunk: Buffer): void;
+  /** The upstream has said all that it had to say. */
+  upstreamEnded(): void;
+  /** Nothing passes any more. @param error why, when it did not end by itself */
+  closed(error?: Error): void;
+}
+
+/** What all connections of a client share. */
+export interface TapContext {
+  readonly sink: CaptureSink;
+  readonly limits: KeepLimits;
+  readonly kept: KeptBytes;
+  readonly budget: RateBudget;
+}
+
+/** A request, until both it and its response are over. */
+interface Entry {
+  /** Absent when it passes unseen. */
+  readonly capture: OpenCapture | undefined;
+  method: string;
+  /** It asks for another protocol: what follows it is not known to be HTTP until its response is there. */
+  asksUpgrade: boolean;
+}
+
+// Pipelining that is deeper than this is no client's.
+const MAX_PIPELINED = 1_000;
+
+export function tapConnection(
+  info: ConnectionInfo,
+  context: TapContext,
+): ConnectionTap {
+  return new HttpConnection(info, context);
+}
+
+class HttpConnection implements ConnectionTap {
+  readonly #info: ConnectionInfo;
+  readonly #context: TapContext;
+  readonly #visitor = createSide("request", {
+    begin: () => this.#beginRequest(),
+    head: (head) => this.#takeRequest(head),
+    tracked: (text) => this.#trackRequest(text),
+    body: (bytes) => this.#incoming?.capture?.request.add(bytes),
+    end: (trailers) => this.#endRequest(trailers),
+    fault: (reason) => this.#fault(`The request cannot be read. ${reason}`),
+  });
+  readonly #upstream = createSide("response", {
+    begin: () => this.#beginResponse(),
+    head: (head) => this.#takeResponse(head),
+    tracked: (text) => this.#trackResponse(text),
+    body: (bytes) => this.#waiting[0]?.capture?.response.add(bytes),
+    end: (trailers) => this.#endResponse(trailers),
+    fault: (reason) => this.#fault(`The response cannot be read. ${reason}`),
+  });
+  /** Requests whose response is not over, oldest first. */
+  readonly #waiting: Entry[] = [];
+  /** The request that is coming in. */
+  #incoming: Entry | undefined;
+  /** Status of the response that is coming. */
+  #status = 0;
+  /** What came before the first request was understood: it may be no HTTP at all. */
+  #prelude: Buffer[] | undefined = [];
+  #raw: OpenCapture | undefined;
+  #switched: OpenCapture | undefined;
+  #over = false;
+
+  constructor(info: ConnectionInfo, context: TapContext) {
+    this.#info = info;
+    this.#context = context;
+  }
+
+  fromVisitor(chunk: Buffer): void {
+    if (this.#over) return;
+    if (this.#raw) return this.#raw.request.add(chunk);
+    this.#visitor.feed(chunk);
+    if (this.#raw) this.#takeRaw("request", chunk);
+    else this.#prelude?.push(Buffer.from(chunk));
+  }
+
+  fromUpstream(chunk: Buffer): void {
+    if (this.#over) return;
+    if (this.#raw) return this.#raw.response.add(chunk);
+    this.#upstream.feed(chunk);
+    if (this.#raw) this.#takeRaw("response", chunk);
+  }
+
+  upstreamEnded(): void {
+    if (!this.#over) this.#upstream.ended();
+  }
+
+  closed(error?: Error): void {
+    if (this.#over) return;
+    if (this.#prelude?.length && !this.#raw) this.#becomeRaw();
+    const open = this.#openCaptures();
+    this.#stop();
+    for (const capture of open) {
+      if (capture === this.#raw || capture === this.#switched)
+        this.#finish(
+          capture,
+          error ? "aborted" : "complete",
+          error && sentence(error),
+        );
+      else this.#finish(capture, "aborted", explainCut(capture, error));
+    }
+  }
+
+  #beginRequest(): NextMessage {
+    const last = this.#waiting.at(-1);
+    if (last?.asksUpgrade) return "hold";
+    if (this.#waiting.length >= MAX_PIPELINED) return "fault";
+    const { budget, limits, kept } = this.#context;
+    const capture = budget.admit()
+      ? new OpenCapture(this.#info, limits, kept)
+      : undefined;
+    this.#incoming = { capture, method: "", asksUpgrade: false };
+    return capture ? "capture" : "track";
+  }
+
+  #takeRequest(head: MessageHead): BodyPlan {
+    const plan = planRequestBody(head.headers);
+    const { capture } = this.#incoming!;
+    capture!.takeRequestHead(head, plan);
+    this.#expectResponse(head.method, head.upgrade);
+    this.#context.sink.opened(capture!);
+    return plan;
+  }
+
+  #trackRequest(text: string): BodyPlan {
+    const { method, asksUpgrade, plan } = trackRequest(text);
+    this.#expectResponse(method, asksUpgrade);
+    this.#context.sink.missed(1);
+    return plan;
+  }
+
+  #expectResponse(method: string, asksUpgrade: boolean): void {
+    this.#prelude = undefined;
+    const entry = this.#incoming!;
+    entry.method = method;
+    entry.asksUpgrade = asksUpgrade;
+    this.#waiting.push(entry);
+  }
+
+  #endRequest(trailers: readonly HeaderLine[]): void {
+    const capture = this.#incoming?.capture;
+    this.#incoming = undefined;
+    if (!capture) return;
+    capture.endRequest(trailers);
+    if (capture.responseDone) this.#finish(capture, "complete");
+    else this.#context.sink.changed(capture);
+  }
+
+  #beginResponse(): NextMessage {
+    const entry = this.#waiting[0];
+    if (!entry) {
+      // Where the service speaks first it is no web server.
+      if (this.#prelude) this.#becomeRaw();
+      return "fault";
+    }
+    entry.capture?.beginResponse();
+    return entry.capture ? "capture" : "track";
+  }
+
+  #takeResponse(head: MessageHead): BodyPlan {
+    const { capture, method } = this.#waiting[0]!;
+    this.#status = head.status;
+    if (isInformational(head.status)) {
+      capture!.takeInformational(head);
+      return NO_BODY;
+    }
+    const plan = planResponseBody(head.status, method, head.headers);
+    capture!.takeResponseHead(head, plan);
+    this.#context.sink.changed(capture!);
+    return plan;
+  }
+
+  #trackResponse(text: string): BodyPlan {
+    const { status, plan } = trackResponse(text, this.#waiting[0]!.method);
+    this.#status = status;
+    return plan;
+  }
+
+  #endResponse(trailers: readonly HeaderLine[]): void {
+    if (isInformational(this.#status)) return;
+    const entry = this.#waiting.shift()!;
+    const { capture } = entry;
+    if (this.#isSwitch(entry)) return this.#switch(capture);
+    if (entry.asksUpgrade) this.#visitor.release();
+    if (!capture) return;
+    capture.endResponse(trailers);
+    if (capture.requestDone) this.#finish(capture, "complete");
+  }
+
+  #isSwitch({ asksUpgrade, method }: Entry): boolean {
+    if (this.#status === 101)
+      return asksUpgrade && this.#incoming === undefined;
+    return method === "CONNECT" && this.#status < 300;
+  }
+
+  #switch(capture: OpenCapture | undefined): void {
+    this.#switched = capture;
+    const tap = tapUpgraded(capture, this.#context.sink);
+    this.#visitor.divert((bytes) => tap.fromVisitor(bytes));
+    this.#upstream.divert((bytes) => tap.fromUpstream(bytes));
+  }
+
+  // The first thing that comes tells whether it is HTTP; what goes wrong later is HTTP gone wrong.
+  #fault(reason: string): void {
+    if (this.#over || this.#raw) return;
+    if (this.#prelude) return this.#becomeRaw();
+    const open = this.#openCaptures();
+    this.#stop();
+    for (const capture of open) this.#finish(capture, "broken", reason);
+  }
+
+  #becomeRaw(): void {
+    const capture = this.#incoming?.capture ?? this.#admitRaw();
+    if (!capture) {
+      this.#context.sink.missed(1);
+      return this.#stop();
+    }
+    this.#incoming = undefined;
+    this.#visitor.stop();
+    this.#upstream.stop();
+    capture.kind = "raw";
+    capture.request.framing = capture.response.framing = "close";
+    this.#raw = capture;
+    for (const chunk of this.#prelude ?? []) capture.request.add(chunk);
+    this.#prelude = undefined;
+    this.#context.sink.opened(capture);
+  }
+
+  #admitRaw(): OpenCapture | undefined {
+    const { budget, limits, kept } = this.#context;
+    return budget.admit()
+      ? new OpenCapture(this.#info, limits, kept)
+      : undefined;
+  }
+
+  #takeRaw(side: "request" | "response", chunk: Buffer): void {
+    this.#raw![side].add(chunk);
+  }
+
+  #finish(
+    capture: OpenCapture,
+    state: "complete" | "aborted" | "broken",
+    note?: string,
+  ): void {
+    if (capture.close(state, note)) this.#context.sink.finished(capture);
+  }
+
+  #openCaptures(): Set<OpenCapture> {
+    const all = [
+      ...this.#waiting.map(({ capture }) => capture),
+      this.#incoming?.method === "" ? undefined : this.#incoming?.capture,
+      this.#switched,
+      this.#raw,
+    ];
+    return new Set(all.filter((capture) => capture !== undefined));
+  }
+
+  #stop(): void {
+    this.#over = true;
+    this.#waiting.length = 0;
+    this.#incoming = undefined;
+    this.#prelude = undefined;
+    this.#visitor.stop();
+    this.#upstream.stop();
+  }
+}
+
+const isInformational = (status: number): boolean =>
+  status >= 100 && status < 200 && status !== 101;
+
+function explainCut(capture: OpenCapture, error: Error | undefined): string {
+  if (capture.responseDone)
+    return "The connection closed before the request was over.";
+  if (capture.responseHead)
+    return "The connection closed before the response was over.";
+  return error
+    ? `No response came. ${sentence(error)}`
+    : "The connection closed before a response came.";
+}
+
+const sentence = ({ message }: Error): string =>
+  /[.!?]$/.test(message) ? message : `${message}.`;

@@ -1,0 +1,37 @@
+// The tap of a client: all its connections share one budget of exchanges a second and of memory.
+import type { CaptureSink } from "../capture.ts";
+import { tapConnection, type ConnectionTap } from "./connection-tap.ts";
+import { createKeptBytes } from "./kept-bytes.ts";
+import type { ConnectionInfo } from "./open-capture.ts";
+import { createRateBudget } from "./rate-budget.ts";
+
+/** Settings of {@link createTap}; every one has a default. */
+export interface TapOptions {
+  /** Of each body. Default: 1 MiB. */
+  readonly maxBodyBytes?: number | undefined;
+  /** Exchanges a second in the long run; more pass unseen. Default: 500. */
+  readonly maxPerSecond?: number | undefined;
+}
+
+/** Opens a tap beside each connection. */
+export type Tap = (info: ConnectionInfo) => ConnectionTap;
+
+const MAX_BODY_BYTES = 1_024 * 1_024;
+const MAX_MESSAGES = 1_000;
+// Of all exchanges that are open at a time.
+const MAX_OPEN_BYTES = 64 * 1_024 * 1_024;
+const MAX_PER_SECOND = 500;
+const BURST = 1_000;
+
+/** @param sink hears of each exchange */
+export function createTap(sink: CaptureSink, options: TapOptions = {}): Tap {
+  const { maxBodyBytes = MAX_BODY_BYTES, maxPerSecond = MAX_PER_SECOND } =
+    options;
+  const context = {
+    sink,
+    limits: { maxBodyBytes, maxMessages: MAX_MESSAGES },
+    kept: createKeptBytes(MAX_OPEN_BYTES),
+    budget: createRateBudget({ perSecond: maxPerSecond, burst: BURST }),
+  };
+  return (info) => tapConnection(info, context);
+}

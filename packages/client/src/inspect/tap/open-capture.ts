@@ -1,0 +1,257 @@
+// An exchange while it passes: collects what the tap sees of it.
+import { performance } from "node:perf_hooks";
+import type {
+  CapturedBody,
+  CapturedResponse,
+  Exchange,
+  ExchangeKind,
+  ExchangeMessage,
+  ExchangeState,
+  HeaderLine,
+} from "@expose/protocol";
+import type { Capture } from "../capture.ts";
+import type { BodyPlan } from "./framing.ts";
+import { createExchangeId } from "./exchange-id.ts";
+import type { KeptBytes } from "./kept-bytes.ts";
+import type { MessageHead } from "./llhttp.ts";
+
+/** What is known of an exchange from where it happens. */
+export interface ConnectionInfo {
+  readonly tunnel: string;
+  readonly origin: string;
+  readonly upstream: string;
+  readonly replayOf?: string | undefined;
+}
+
+/** Bounds of what is kept of an exchange. */
+export interface KeepLimits {
+  /** Of each body. */
+  readonly maxBodyBytes: number;
+  /** Of all messages of an exchange. */
+  readonly maxMessages: number;
+}
+
+export class OpenCapture implements Capture {
+  readonly id: string;
+  readonly messages: ExchangeMessage[] = [];
+  kind: ExchangeKind = "http";
+  state: ExchangeState = "open";
+  note: string | undefined;
+  /** Messages that passed, kept or not. */
+  messageCount = 0;
+  requestDone = false;
+  responseDone = false;
+  readonly request: BodyKeeper;
+  readonly response: BodyKeeper;
+  readonly #info: ConnectionInfo;
+  readonly #kept: KeptBytes;
+  readonly #startedAt = Date.now();
+  readonly #start = performance.now();
+  #requestHead: MessageHead | undefined;
+  #responseHead: MessageHead | undefined;
+  #requestTrailers: readonly HeaderLine[] = [];
+  #responseTrailers: readonly HeaderLine[] = [];
+  #informational: CapturedResponse["informational"][number][] = [];
+  #requestHeadMs: number | undefined;
+  #requestEndMs: number | undefined;
+  #responseStartMs: number | undefined;
+  #responseHeadMs: number | undefined;
+  #responseEndMs: number | undefined;
+  #endMs: number | undefined;
+
+  constructor(info: ConnectionInfo, limits: KeepLimits, kept: KeptBytes) {
+    this.#info = info;
+    this.#kept = kept;
+    this.request = new BodyKeeper(limits.maxBodyBytes, kept);
+    this.response = new BodyKeeper(limits.maxBodyBytes, kept);
+    this.id = createExchangeId(this.#startedAt);
+  }
+
+  get requestBody(): readonly Buffer[] {
+    return this.request.chunks;
+  }
+  get responseBody(): readonly Buffer[] {
+    return this.response.chunks;
+  }
+  get method(): string {
+    return this.#requestHead?.method ?? "";
+  }
+  get requestHead(): MessageHead | undefined {
+    return this.#requestHead;
+  }
+  get responseHead(): MessageHead | undefined {
+    return this.#responseHead;
+  }
+
+  /** Milliseconds since its start. */
+  elapsed(): number {
+    return round(performance.now() - this.#start);
+  }
+
+  takeRequestHead(head: MessageHead, plan: BodyPlan): void {
+    this.#requestHead = head;
+    this.#requestHeadMs = this.elapsed();
+    this.request.framing = plan.framing;
+  }
+
+  endRequest(trailers: readonly HeaderLine[]): void {
+    this.#requestTrailers = trailers;
+    this.#requestEndMs = this.elapsed();
+    this.requestDone = true;
+  }
+
+  beginResponse(): void {
+    this.#responseStartMs = this.elapsed();
+  }
+
+  takeInformational({ status, headers }: MessageHead): void {
+    // Somebody who sends them without end gets no memory for it.
+    if (this.#informational.length < 16)
+      this.#informational.push({ status, headers });
+    this.#responseStartMs = undefined;
+  }
+
+  takeResponseHead(head: MessageHead, plan: BodyPlan): void {
+    this.#responseHead = head;
+    this.#responseHeadMs = this.elapsed();
+    this.response.framing = plan.framing;
+  }
+
+  endResponse(trailers: readonly HeaderLine[]): void {
+    this.#responseTrailers = trailers;
+    this.#responseEndMs = this.elapsed();
+    this.responseDone = true;
+  }
+
+  /** Sets the final state; a second call changes nothing. @returns whether it was open */
+  close(state: ExchangeState, note?: string): boolean {
+    if (this.state !== "open") return false;
+    this.state = state;
+    this.note = note;
+    this.#endMs = this.elapsed();
+    // From here on it is the store that counts them.
+    this.#kept.give(this.request.keptBytes + this.response.keptBytes);
+    return true;
+  }
+
+  exchange(): Exchange {
+    const request = this.#requestHead;
+    const response = this.#responseHead;
+    const { tunnel, origin, upstream, replayOf } = this.#info;
+    return {
+      id: this.id,
+      ...{ tunnel, origin, upstream },
+      kind: this.kind,
+      state: this.state,
+      startedAt: this.#startedAt,
+      method: request?.method ?? "",
+      target: request?.target ?? "",
+      host: headerOf(request, "host") ?? "",
+      ...defined({
+        status: response?.status,
+        durationMs: this.#responseEndMs ?? this.#endMs,
+        requestType: headerOf(request, "content-type"),
+        responseType: headerOf(response, "content-type"),
+        messages: this.messageCount === 0 ? undefined : this.messageCount,
+        replayOf,
+        note: this.note,
+        visitor: visitorOf(request),
+      }),
+      requestBytes: this.request.bytes,
+      responseBytes: this.response.bytes,
+      ...(request && {
+        request: {
+          method: request.method,
+          target: request.target,
+          version: request.version,
+          headers: request.headers,
+          trailers: this.#requestTrailers,
+          body: this.request.facts(),
+        },
+      }),
+      ...(response && {
+        response: {
+          status: response.status,
+          reason: response.reason,
+          version: response.version,
+          headers: response.headers,
+          trailers: this.#responseTrailers,
+          body: this.response.facts(),
+          informational: this.#informational,
+        },
+      }),
+      timing: defined({
+        requestHeadMs: this.#requestHeadMs,
+        requestEndMs: this.#requestEndMs,
+        responseStartMs: this.#responseStartMs,
+        responseHeadMs: this.#responseHeadMs,
+        responseEndMs: this.#responseEndMs,
+      }),
+      redacted: [],
+    };
+  }
+}
+
+/** Counts a body and keeps its beginning. */
+class BodyKeeper {
+  chunks: Buffer[] = [];
+  bytes = 0;
+  keptBytes = 0;
+  framing: CapturedBody["framing"] = "none";
+  readonly #maxBytes: number;
+  readonly #kept: KeptBytes;
+  #full = false;
+
+  constructor(maxBytes: number, kept: KeptBytes) {
+    this.#maxBytes = maxBytes;
+    this.#kept = kept;
+  }
+
+  add(bytes: Buffer): void {
+    this.bytes += bytes.length;
+    if (this.#full) return;
+    const wanted = Math.min(bytes.length, this.#maxBytes - this.keptBytes);
+    const granted = this.#kept.take(wanted);
+    // What is kept is the beginning, without holes.
+    if (granted < bytes.length) this.#full = true;
+    if (granted === 0) return;
+    // A copy: a few bytes would keep the 64 KiB that they were read in.
+    this.chunks.push(Buffer.from(bytes.subarray(0, granted)));
+    this.keptBytes += granted;
+  }
+
+  facts(): CapturedBody {
+    const { bytes, keptBytes, framing } = this;
+    return { bytes, keptBytes, framing };
+  }
+}
+
+function headerOf(
+  head: MessageHead | undefined,
+  wanted: string,
+): string | undefined {
+  return head?.headers.find(
+    ([name]) => name.length === wanted.length && name.toLowerCase() === wanted,
+  )?.[1];
+}
+
+// The edge writes the last entry; what stands before it may be made up.
+function visitorOf(head: MessageHead | undefined): string | undefined {
+  const last = head?.headers.findLast(
+    ([name]) => name.toLowerCase() === "x-forwarded-for",
+  )?.[1];
+  return last?.split(",").at(-1)?.trim() || undefined;
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+function defined<T extends object>(values: T): Defined<T> {
+  const result: Defined<T> = {};
+  for (const key of Object.keys(values) as (keyof T)[])
+    if (values[key] !== undefined)
+      result[key] = values[key] as Exclude<T[typeof key], undefined>;
+  return result;
+}
+
+// Tenths of a millisecond: more is noise, and takes room in every record.
+const round = (ms: number): number => Math.round(ms * 10) / 10;

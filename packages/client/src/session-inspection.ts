@@ -1,0 +1,89 @@
+// The inspector of a session: looks on from the first byte, and loads its larger part once a URL is there to be shown.
+import { homedir } from "node:os";
+import type { Duplex } from "node:stream";
+import { stateFolder } from "./config/locate.ts";
+import { createEarlyTap, type ConnectionTap } from "./inspect/early-tap.ts";
+import type { Inspection } from "./inspect/start-inspection.ts";
+import type { InspectOptions, SessionLog } from "./options.ts";
+import type { Tunnel } from "./tunnel.ts";
+
+/** A tunnel that is looked at. */
+export interface InspectableTunnel extends Pick<
+  Tunnel,
+  "name" | "url" | "upstream" | "state" | "latencyMs" | "openConnections"
+> {
+  dial(signal: AbortSignal): Promise<Duplex>;
+}
+
+/** See the file's head. */
+export interface SessionInspection {
+  /** A channel of this tunnel has come. */
+  connect(tunnel: InspectableTunnel): ConnectionTap;
+  /** Loads and starts what is missing, once the event loop is idle. Idempotent. */
+  start(): void;
+  /** Ends what was started. Connections go on. Idempotent; never throws. */
+  close(): Promise<void>;
+}
+
+/** What an inspection needs of its session. */
+export interface InspectionHost {
+  tunnels(): readonly InspectableTunnel[];
+  readonly log: SessionLog | undefined;
+  /** The page can be visited. */
+  onUrl(url: string): void;
+}
+
+/** @returns undefined when the inspector is not wanted */
+export function createSessionInspection(
+  wish: boolean | InspectOptions | undefined,
+  host: InspectionHost,
+): SessionInspection | undefined {
+  if (!wish) return undefined;
+  const settings = wish === true ? {} : wish;
+  const early = createEarlyTap<InspectableTunnel>();
+  let starting: Promise<Inspection | undefined> | undefined;
+  let closed = false;
+
+  return {
+    connect: (tunnel) => early.connect(tunnel),
+    start() {
+      if (closed) return;
+      starting ??= start();
+    },
+    async close() {
+      closed = true;
+      early.giveUp();
+      await (await starting)?.close().catch(() => {});
+    },
+  };
+
+  async function start(): Promise<Inspection | undefined> {
+    // Whoever waits for the tunnel is told first.
+    await new Promise((resolve) => setImmediate(resolve));
+    try {
+      const { startInspection } = await import("./inspect/start-inspection.ts");
+      const inspection = await startInspection({
+        settings,
+        stateFolder:
+          settings.stateFolder ??
+          stateFolder({ env: process.env, home: homedir() }),
+        tunnels: () => host.tunnels(),
+        warn: (sentence) => host.log?.warn(sentence),
+      });
+      early.ready(({ name, url, upstream }) =>
+        inspection.tap({ tunnel: name, origin: originOf(url), upstream }),
+      );
+      if (inspection.url !== undefined && !closed) host.onUrl(inspection.url);
+      return inspection;
+    } catch (error) {
+      early.giveUp();
+      host.log?.warn(
+        `The inspector did not start, and the tunnel goes on without it: ${error instanceof Error ? error.message : String(error)}`,
+      );
+      return undefined;
+    }
+  }
+}
+
+const originOf = (url: string): string =>
+  URL.canParse(url) ? new URL(url).origin : url;
