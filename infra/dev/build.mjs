@@ -1,4 +1,4 @@
-// `npm run build`: bundles and declarations of the client and the edge, unless they are up to date (`--force` does it anyway).
+// `npm run build`: bundles and declarations of the client and the edge, and the inspector's page, unless they are up to date (`--force` does it anyway).
 import { existsSync } from "node:fs";
 import { fingerprint, readStamp, writeStamp } from "./fingerprint.mjs";
 import { withLock } from "./lock.mjs";
@@ -8,6 +8,9 @@ const INPUTS = [
   "packages/protocol/src",
   "packages/client/src",
   "packages/edge/src",
+  "packages/inspector/index.html",
+  "packages/inspector/src",
+  "packages/inspector/vite.config.ts",
   "infra/dev",
   "tsconfig.json",
   "package-lock.json",
@@ -22,11 +25,13 @@ export function build({ force = false } = {}) {
   return withLock("build", async () => {
     // Only now: these need the installed dependencies.
     const { bundle, bundles } = await import("./bundle.mjs");
+    const { buildPage, pageFolder } = await import("./page.mjs");
     const { writeTypes } = await import("./types.mjs");
     const now = fingerprint(INPUTS);
     const complete = [
       ...bundles.map(({ outfile }) => outfile),
       ...["client", "edge"].map((name) => `packages/${name}/dist/types`),
+      `${pageFolder}/index.html`,
     ].every((path) => existsSync(inRoot(path)));
     if (!force && complete && readStamp("build") === now) return [];
     // All of it, also when a part fails: a mistake in the edge must not leave the client's tests with an old client.
@@ -34,6 +39,7 @@ export function build({ force = false } = {}) {
       ...bundles.map(bundle),
       writeTypes("client"),
       writeTypes("edge"),
+      buildPage(),
     ]);
     for (const { reason } of results) if (reason) throw reason;
     writeStamp("build", now);

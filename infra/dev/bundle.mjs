@@ -1,10 +1,10 @@
 // What is built from what, and how esbuild does it. docs/decisions/0003-esbuild-bundles.md says why.
-import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
-import { dirname, relative } from "node:path";
+import { relative } from "node:path";
 import { build } from "esbuild";
 import { findLicences } from "./licences.mjs";
 import { nativeAddons } from "./native-addons.mjs";
 import { inRoot } from "./paths.mjs";
+import { replaceFile } from "./replace-file.mjs";
 
 /** Each program and library that is shipped. */
 export const bundles = [
@@ -83,13 +83,4 @@ export async function bundle({ entry, outfile, format, executable }) {
     0o644,
   );
   return relative(inRoot(), inRoot(outfile));
-}
-
-// Whole or not at all: a program that starts while a build runs must not read half a file.
-async function replaceFile(path, contents, mode) {
-  const temporary = `${path}.${process.pid}.tmp`;
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(temporary, contents);
-  await chmod(temporary, mode);
-  await rename(temporary, path);
 }

@@ -16,6 +16,7 @@ import {
 const PACKAGES = [
   "packages/client/src",
   "packages/edge/src",
+  "packages/inspector/src",
   "packages/protocol/src",
 ];
 
@@ -34,12 +35,12 @@ test.each([
   [
     "packages/client/src/ssh/session.ts",
     "@expose/edge",
-    "client and edge never",
+    "never import one another",
   ],
   [
     "packages/edge/src/edge.ts",
     "../../client/src/index.ts",
-    "client and edge never",
+    "never import one another",
   ],
   [
     "packages/protocol/src/join.ts",
@@ -107,8 +108,21 @@ test.each([
   [
     "packages/edge/src/http/proxy.test.ts",
     "@expose/client",
-    "client and edge never",
+    "never import one another",
   ],
+  [
+    "packages/inspector/src/list/list.tsx",
+    "@expose/client",
+    "never import one another",
+  ],
+  [
+    "packages/inspector/src/list/list.tsx",
+    "../detail/detail.tsx",
+    "list must not import detail",
+  ],
+  ["packages/inspector/src/list/list.tsx", "../ui/dialog.tsx", undefined],
+  ["packages/inspector/src/list/list.tsx", "preact", undefined],
+  ["packages/client/src/expose.ts", "preact", "pages are the inspector's"],
 ])("in %s, importing %s is judged: %s", (file, specifier, reason) => {
   const said = explainImport(file, specifier, false);
   if (reason === undefined) expect(said).toBeUndefined();

@@ -5,7 +5,7 @@ import { listSources, readSource } from "./sources.ts";
 test("every source file starts with a comment that says what it is for", () => {
   const silent = listSources(
     ["packages", "infra", "test", "docs", ".ci"],
-    [".ts", ".mjs", ".js", ".sh"],
+    [".ts", ".tsx", ".mjs", ".js", ".sh"],
   ).filter((file) => {
     // A unit test is about the file beside it.
     if (file.startsWith("packages/") && file.endsWith(".test.ts")) return false;

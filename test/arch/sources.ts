@@ -12,7 +12,7 @@ export const readSource = (path: string): string =>
 /** Source files below some folders, as paths relative to the root with `/`, sorted. What was built or installed is left out. */
 export function listSources(
   folders: readonly string[],
-  endings: readonly string[] = [".ts", ".mjs"],
+  endings: readonly string[] = [".ts", ".tsx", ".mjs"],
 ): string[] {
   return folders
     .flatMap((folder) =>

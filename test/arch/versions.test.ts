@@ -4,7 +4,14 @@ import { expect, test } from "vitest";
 import { completeLock } from "../../infra/dev/complete-lock.mjs";
 import { readSource } from "./sources.ts";
 
-test.each(["", "packages/client/", "packages/edge/", "packages/protocol/"])(
+const FOLDERS = [
+  "",
+  ...["client", "edge", "inspector", "protocol"].map(
+    (name) => `packages/${name}/`,
+  ),
+];
+
+test.each(FOLDERS)(
   "%spackage.json has the version that the programs print",
   (folder) => {
     const { version } = JSON.parse(readSource(`${folder}package.json`)) as {
@@ -14,7 +21,7 @@ test.each(["", "packages/client/", "packages/edge/", "packages/protocol/"])(
   },
 );
 
-test.each(["", "packages/client/", "packages/edge/", "packages/protocol/"])(
+test.each(FOLDERS)(
   "%spackage.json names exact versions of its dependencies",
   (folder) => {
     const json = JSON.parse(readSource(`${folder}package.json`)) as Record<

@@ -1,0 +1,150 @@
+// WebSocket messages and server-sent events in the order of their time.
+import type {
+  ExchangeKind,
+  ExchangeMessage,
+  MessagePage,
+} from "@expose/protocol";
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { call } from "../api/call.ts";
+import { messagesPath } from "../api/paths.ts";
+import { fromBase64 } from "../format/base64.ts";
+import { formatBytes } from "../format/bytes.ts";
+import { formatDuration } from "../format/duration.ts";
+import { ErrorNote } from "../ui/error-note.tsx";
+import { Hex } from "./body-hex.tsx";
+
+/** So many are in the document; earlier ones are shown on demand. */
+const SHOWN = 200;
+const PREVIEW_CHARACTERS = 200;
+
+export interface MessagesProps {
+  readonly id: string;
+  /** How many there are by now: more are fetched when it grows. */
+  readonly count: number;
+  readonly kind: ExchangeKind;
+}
+
+export function Messages({ id, count, kind }: MessagesProps): JSX.Element {
+  const { items, error, retry } = useMessages(id, count);
+  const [shown, setShown] = useState(SHOWN);
+  const title = kind === "events" ? "Events" : "Messages";
+  const visible = items.slice(-shown);
+  return (
+    <section class="messages" aria-label={title}>
+      <h3>
+        {title} <span class="quiet">{count}</span>
+      </h3>
+      {error !== undefined && (
+        <ErrorNote error={error} doing="load the messages" onRetry={retry} />
+      )}
+      {visible.length < items.length && (
+        <button
+          type="button"
+          class="button"
+          onClick={() => setShown(shown * 4)}
+        >
+          {`Show earlier ones (${items.length - visible.length})`}
+        </button>
+      )}
+      <ol class="timeline">
+        {visible.map((message) => (
+          <Message key={message.index} message={message} />
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function Message({ message }: { message: ExchangeMessage }): JSX.Element {
+  const isIn = message.direction === "in";
+  const isText = message.encoding === "utf8";
+  const isLong = message.data.length > PREVIEW_CHARACTERS || !isText;
+  return (
+    <li class={isIn ? "message in" : "message out"}>
+      <span class="message-at">{formatDuration(message.atMs)}</span>
+      <span class="message-direction">
+        <span aria-hidden="true">{isIn ? "↑" : "↓"}</span>
+        <span class="unseen">
+          {isIn ? "from the visitor" : "to the visitor"}
+        </span>
+      </span>
+      <span class="message-type">{describeType(message)}</span>
+      <span class="message-size quiet">{formatBytes(message.bytes)}</span>
+      <div class="message-data">
+        {isLong ? (
+          <details>
+            <summary>
+              <code>
+                {isText
+                  ? `${message.data.slice(0, PREVIEW_CHARACTERS)}…`
+                  : describeBinary(message)}
+              </code>
+            </summary>
+            {isText ? (
+              <pre class="code" tabIndex={0}>
+                {message.data}
+              </pre>
+            ) : (
+              <Hex bytes={fromBase64(message.data)} />
+            )}
+          </details>
+        ) : (
+          <code>{message.data}</code>
+        )}
+        {message.keptBytes < message.bytes && (
+          <span class="tone-warn">{`▲ the first ${formatBytes(message.keptBytes)} are kept`}</span>
+        )}
+      </div>
+    </li>
+  );
+}
+
+function describeType(message: ExchangeMessage): string {
+  const parts: (string | number | undefined)[] = [
+    message.type === "event" ? (message.event ?? "message") : message.type,
+    message.closeCode,
+    message.eventId === undefined ? undefined : `id ${message.eventId}`,
+    message.compressed ? "deflate" : undefined,
+    message.frames === undefined ? undefined : `${message.frames} frames`,
+  ];
+  return parts.filter((part) => part !== undefined).join(" · ");
+}
+
+const describeBinary = (message: ExchangeMessage): string =>
+  message.data === "" ? "empty" : `${message.data.slice(0, 60)}…`;
+
+/** Fetches what is not here yet whenever there are more. */
+function useMessages(
+  id: string,
+  count: number,
+): { items: readonly ExchangeMessage[]; error: unknown; retry(): void } {
+  const [state, setState] = useState<{ id: string; items: ExchangeMessage[] }>({
+    id,
+    items: [],
+  });
+  const [error, setError] = useState<unknown>();
+  const [tries, setTries] = useState(0);
+  const busy = useRef<AbortController>(undefined);
+  const items = state.id === id ? state.items : [];
+  const after = items.at(-1)?.index;
+  useEffect(() => {
+    if (count === 0 || (after !== undefined && after + 1 >= count)) return;
+    const controller = new AbortController();
+    busy.current = controller;
+    setError(undefined);
+    call<MessagePage>(messagesPath(id, after), {
+      signal: controller.signal,
+    }).then(
+      (page) => {
+        if (controller.signal.aborted || page.items.length === 0) return;
+        setState({ id, items: [...items, ...page.items] });
+      },
+      (reason: unknown) => {
+        if (!controller.signal.aborted) setError(reason);
+      },
+    );
+    return () => controller.abort();
+  }, [id, count, after, tries]);
+  return { items, error, retry: () => setTries(tries + 1) };
+}

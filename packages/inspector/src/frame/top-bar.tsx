@@ -1,0 +1,165 @@
+// The page's head: the tunnels, whether the client is there, and what can be done with all requests.
+import type { InspectedTunnel } from "@expose/protocol";
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { exportAllPath } from "../api/paths.ts";
+import { webAddress } from "../format/web-address.ts";
+import type { SessionState } from "../state/session.ts";
+import { CopyButton } from "../ui/copy-button.tsx";
+import { download } from "../ui/download.ts";
+import { ErrorNote } from "../ui/error-note.tsx";
+
+export interface TopBarProps {
+  readonly client: SessionState;
+  readonly filter: string;
+  readonly paused: boolean;
+  readonly held: number;
+  onPause(paused: boolean): void;
+  onReplayMany(): void;
+  onHelp(): void;
+  onClear(): Promise<void>;
+}
+
+export function TopBar(props: TopBarProps): JSX.Element {
+  const { client, paused, held, filter } = props;
+  const [failure, setFailure] = useState<{ doing: string; error: unknown }>();
+  const attempt = async (doing: string, work: Promise<void>): Promise<void> => {
+    setFailure(undefined);
+    await work.catch((error: unknown) => setFailure({ doing, error }));
+  };
+  return (
+    <header class="top-bar">
+      <h1 class="brand">
+        <span aria-hidden="true" class="brand-mark">
+          ➜
+        </span>
+        expose
+      </h1>
+      <ul class="tunnels" aria-label="Tunnels">
+        {client.status?.tunnels.map((tunnel) => (
+          <Tunnel key={tunnel.name + tunnel.url} tunnel={tunnel} />
+        ))}
+      </ul>
+      <Connection client={client} />
+      <div class="top-actions">
+        <button
+          type="button"
+          class={paused ? "button strong" : "button"}
+          aria-pressed={paused}
+          title="Pause or follow (p)"
+          onClick={() => props.onPause(!paused)}
+        >
+          {paused ? `▶ Follow${held > 0 ? ` (${held} new)` : ""}` : "❚❚ Pause"}
+        </button>
+        <button
+          type="button"
+          class="button"
+          title="Replay the last ones that match (m)"
+          onClick={props.onReplayMany}
+        >
+          Replay many
+        </button>
+        <button
+          type="button"
+          class="button"
+          title="Download all that match as HAR"
+          onClick={() =>
+            void attempt(
+              "make the HAR",
+              download(exportAllPath(filter), "expose.har"),
+            )
+          }
+        >
+          HAR
+        </button>
+        <ClearButton
+          onClear={() => void attempt("clear the history", props.onClear())}
+        />
+        <button
+          type="button"
+          class="button round"
+          aria-label="Help and keys"
+          title="Help and keys (?)"
+          onClick={props.onHelp}
+        >
+          ?
+        </button>
+      </div>
+      {failure && <ErrorNote {...failure} />}
+    </header>
+  );
+}
+
+function Tunnel({ tunnel }: { tunnel: InspectedTunnel }): JSX.Element {
+  const address = webAddress(tunnel.url);
+  const isOpen = tunnel.state === "open";
+  return (
+    <li class="tunnel">
+      <span class={isOpen ? "tone-good" : "tone-warn"} aria-hidden="true">
+        {isOpen ? "●" : "▲"}
+      </span>
+      {address ? (
+        <a href={address} target="_blank" rel="noreferrer noopener">
+          {tunnel.url}
+        </a>
+      ) : (
+        <span>{tunnel.url}</span>
+      )}
+      <CopyButton what={`URL of ${tunnel.name}`} text={tunnel.url} />
+      <span class="quiet tunnel-to">{`→ ${tunnel.upstream}`}</span>
+      {!isOpen && <span class="tone-warn">{tunnel.state}</span>}
+      {tunnel.latencyMs !== undefined && (
+        <span class="quiet tunnel-latency" title="Round trip to the server">
+          {`${Math.round(tunnel.latencyMs)} ms`}
+        </span>
+      )}
+    </li>
+  );
+}
+
+function Connection({ client }: { client: SessionState }): JSX.Element {
+  return (
+    <p class="connection" role="status">
+      {client.connection === "lost" && (
+        <span class="banner tone-bad">
+          ■ The client does not answer. Trying again…
+        </span>
+      )}
+      {client.outdated && (
+        <button type="button" class="button" onClick={() => location.reload()}>
+          Another version of the client runs now: load the page anew
+        </button>
+      )}
+    </p>
+  );
+}
+
+/** Asks once more, in its own place. */
+function ClearButton({ onClear }: { onClear(): void }): JSX.Element {
+  const [asked, setAsked] = useState(false);
+  if (!asked)
+    return (
+      <button
+        type="button"
+        class="button"
+        title="Forget every request, on disk too"
+        onClick={() => setAsked(true)}
+      >
+        Clear
+      </button>
+    );
+  return (
+    <button
+      type="button"
+      class="button danger"
+      ref={(element) => element?.focus()}
+      onBlur={() => setAsked(false)}
+      onClick={() => {
+        setAsked(false);
+        onClear();
+      }}
+    >
+      Really forget all?
+    </button>
+  );
+}

@@ -1,0 +1,62 @@
+// A real Chromium, without a window, that tests click and type in.
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Page,
+} from "playwright-core";
+import { afterAll, onTestFinished } from "vitest";
+
+const NAMES = [
+  "chromium",
+  "chromium-browser",
+  "google-chrome",
+  "google-chrome-stable",
+];
+
+/**
+ * Starts a browser for the tests of a file, when the first one asks for a page.
+ *
+ * @returns a function that opens a page in a profile of its own, which ends with the test
+ */
+export function useBrowser(): (
+  options?: BrowserContextOptions,
+) => Promise<Page> {
+  let browser: Promise<Browser> | undefined;
+  afterAll(async () => (await browser)?.close());
+  return async (options) => {
+    browser ??= launch();
+    const context: BrowserContext = await (
+      await browser
+    ).newContext({
+      viewport: { width: 1_360, height: 800 },
+      reducedMotion: "reduce",
+      ...options,
+    });
+    onTestFinished(() => context.close());
+    context.setDefaultTimeout(10_000);
+    return context.newPage();
+  };
+}
+
+function launch(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: findChromium(),
+    // Root cannot start Chromium's sandbox; all that is opened is what the test itself serves.
+    chromiumSandbox: process.getuid?.() !== 0,
+    args: ["--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"],
+  });
+}
+
+/** @throws when there is none: `npm test` installs it on Debian */
+function findChromium(): string {
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  const found = NAMES.flatMap((name) =>
+    folders.map((folder) => join(folder, name)),
+  ).find((path) => existsSync(path));
+  if (!found) throw new Error(`There is no ${NAMES.join(", ")} in PATH.`);
+  return found;
+}
