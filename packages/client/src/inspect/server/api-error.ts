@@ -1,5 +1,7 @@
 // What the inspector's API says when it says no: a stable code, a status, and a sentence with what to do.
+import type { InspectorError } from "@expose/protocol";
 import { ExposeError } from "../../errors.ts";
+import { ReplayError } from "../replay/replay-error.ts";
 
 /** Codes of the API and their statuses. docs/inspector-api.md explains each (a test compares). */
 export const apiErrorCodes = {
@@ -20,8 +22,14 @@ export const apiErrorCodes = {
   "filter-invalid": 400,
   "feature-missing": 501,
   "replay-refused": 409,
-  "replay-secrets": 409,
+  "secrets-missing": 409,
   "upstream-refused": 400,
+  "upstream-unreachable": 502,
+  "upstream-closed": 502,
+  "upstream-garbage": 502,
+  "upstream-timeout": 504,
+  "replay-unseen": 502,
+  aborted: 499,
   "too-many": 429,
   "internal-error": 500,
 } as const;
@@ -55,13 +63,24 @@ export class ApiError extends Error {
 /** Status and body of the answer to whatever a route threw. What is no error of ours says nothing of itself. */
 export function describeError(error: unknown): {
   status: number;
-  body: { error: { code: string; message: string } };
+  body: { error: InspectorError };
 } {
   if (error instanceof ApiError)
     return {
       status: error.status,
       body: {
         error: { code: error.code, message: error.message, ...error.details },
+      },
+    };
+  if (error instanceof ReplayError)
+    return {
+      status: apiErrorCodes[error.code],
+      body: {
+        error: {
+          code: error.code,
+          message: error.message,
+          ...(error.headers && { headers: error.headers }),
+        },
       },
     };
   // The features behind the routes say what a person can act on with errors of the client.
@@ -74,7 +93,8 @@ export function describeError(error: unknown): {
         error: {
           code: error.code,
           message: error.message,
-          ...("position" in error && { position: error.position }),
+          ...("position" in error &&
+            typeof error.position === "number" && { position: error.position }),
         },
       },
     };

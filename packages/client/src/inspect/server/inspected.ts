@@ -1,13 +1,7 @@
-// What the inspector's server is handed by the composition root: the store, the tunnels, and the features behind its
-// routes, each as a plain function.
+// What the inspector's server is handed by the composition root.
 import type { Duplex } from "node:stream";
-import type { Exchange, WebhookFacts } from "@expose/protocol";
-import type {
-  CaptureSink,
-  ExchangeFilter,
-  ExchangeStore,
-  StoredBodies,
-} from "../capture.ts";
+import type { Exchange, HeaderLine, UpstreamSpec } from "@expose/protocol";
+import type { ExchangeStore } from "../capture.ts";
 
 /** A tunnel of the running client. The fields are read anew at each request. */
 export interface InspectedTunnel {
@@ -32,75 +26,29 @@ export interface DialledUpstream {
   close(): void;
 }
 
-/** A copy of both directions of one connection becomes exchanges in `sink`. */
-export interface ConnectionTap {
-  fromVisitor(chunk: Buffer): void;
-  fromUpstream(chunk: Buffer): void;
-  /** A side sends no more. */
-  visitorEnded(): void;
-  upstreamEnded(): void;
-  /** The connection is gone. */
-  closed(): void;
-}
-
-/** What a tap writes into the exchanges of a connection. */
-export interface TapFacts {
-  readonly tunnel: string;
-  readonly origin: string;
-  readonly upstream: string;
-  /** The exchange that is repeated. */
-  readonly replayOf?: string | undefined;
-}
-
-/** What there is to be made of an exchange. Absent: this part is not there, and its route says so. */
-export interface InspectorFeatures {
-  /** @throws ExposeError `filter-invalid` */
-  parseFilter?(text: string): ExchangeFilter;
-  /** Undoes the content coding, within bounds. @throws ExposeError */
-  decodeBody?(
-    exchange: Exchange,
-    side: "request" | "response",
-    bytes: Buffer,
-  ): Promise<{ bytes: Buffer; truncated: boolean }>;
-  /** Makes a body ready to be shown, as JSON. */
-  viewBody?(
-    exchange: Exchange,
-    side: "request" | "response",
-    bytes: Buffer,
-  ): Promise<unknown>;
-  /** @throws ExposeError for a format that is none */
-  exportExchange?(
-    format: string,
-    exchange: Exchange,
-    bodies: StoredBodies,
-  ): Promise<ExportedFile>;
-  /** @throws ExposeError for a format that is none */
-  exportAll?(
-    format: string,
-    exchanges: AsyncIterable<{ exchange: Exchange; bodies: StoredBodies }>,
-  ): Promise<ExportedFile>;
-  explainWebhook?(exchange: Exchange, body: Buffer): WebhookFacts | undefined;
-  /** Signs a request anew, with a fresh timestamp. @returns headers to be set in place of those there. @throws ExposeError */
-  signRequest?(
+/** The webhook secrets of this client, behind functions that keep them. */
+export interface InspectedWebhooks {
+  /** Providers whose secret is configured. */
+  readonly configured: readonly string[];
+  /**
+   * Signs a request anew, with a fresh timestamp.
+   *
+   * @returns headers to be set in place of those there
+   * @throws ExposeError for a provider that is none, or whose secret is missing
+   */
+  sign(
     provider: string,
     exchange: Exchange,
     body: Buffer,
-  ): readonly (readonly [name: string, value: string])[];
-  /** Names of providers whose secret is configured. */
-  webhookSecrets?(): readonly string[];
-}
-
-export interface ExportedFile {
-  readonly name: string;
-  readonly type: string;
-  readonly bytes: Buffer;
+  ): readonly HeaderLine[];
 }
 
 /** Everything that {@link startInspector} needs. */
 export interface InspectorOptions {
   readonly store: ExchangeStore;
   tunnels(): readonly InspectedTunnel[];
-  readonly features?: InspectorFeatures | undefined;
+  /** Checks and makes signatures of webhooks. Absent: none are looked at. */
+  readonly webhooks?: InspectedWebhooks | undefined;
   /** First port to try, then the ones after it. 0: any. Default: 4040 */
   readonly port?: number | undefined;
   /** Ports that belong to local services of tunnels. */
@@ -111,10 +59,10 @@ export interface InspectorOptions {
   readonly pageFolder?: string | undefined;
   /** Folder for the run file. Absent: none is written, and the command line does not find this inspector. */
   readonly runFolder?: string | undefined;
-  /** Taps the connections of replays. Absent: replays are refused. */
-  createTap?(facts: TapFacts, sink: CaptureSink): ConnectionTap;
+  /** How much of each body of a replay is kept. Default: the tap's */
+  readonly maxBodyBytes?: number | undefined;
   /** Dials what no tunnel leads to. @throws ExposeError `upstream-invalid` */
-  openUpstream?(text: string): DialledUpstream;
+  openUpstream?(spec: UpstreamSpec): DialledUpstream;
   /** Hears of bugs. */
   onError?(error: unknown): void;
 }

@@ -4,15 +4,20 @@ import http, { type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { ExposeError } from "../../errors.ts";
 import { writeRunFile } from "../run-file.ts";
+import { createReplayer } from "../replay/replayer.ts";
 import { ApiError, describeError } from "./api-error.ts";
 import { createEventStreams } from "./event-stream.ts";
 import { guardRequest } from "./guard.ts";
 import type { InspectorOptions } from "./inspected.ts";
 import { listenOnLoopback } from "./listen.ts";
+import { isOwnConnection } from "./peer-user.ts";
 import { secure, sendJson } from "./respond.ts";
 import { findRoute, parseTarget, type Route } from "./router.ts";
+import { compareRoutes } from "./routes/compare.ts";
 import { exchangeRoutes } from "./routes/exchanges.ts";
+import { ngrokRoutes } from "./routes/ngrok.ts";
 import { isPage, servePage } from "./routes/page.ts";
+import { replayRoutes } from "./routes/replays.ts";
 import { describeStatus, statusRoutes } from "./routes/status.ts";
 import { findPageFolder, openStaticFiles } from "./static-files.ts";
 import { createToken, isSameSecret, readSecrets } from "./token.ts";
@@ -42,9 +47,10 @@ const MAX_HEADER_BYTES = 16 * 1024;
 export async function startInspector(
   options: InspectorOptions,
 ): Promise<Inspector> {
-  const { store, features = {} } = options;
+  const { store } = options;
   const token = createToken();
   const events = createEventStreams(store);
+  const replayer = createReplayer(options);
   const files = openStaticFiles(options.pageFolder ?? findPageFolder());
   const sockets = new Set<Socket>();
   let port = 0;
@@ -52,7 +58,10 @@ export async function startInspector(
 
   const routes: Route[] = [
     ...statusRoutes(options, events),
-    ...exchangeRoutes(store, features),
+    ...exchangeRoutes(store),
+    ...replayRoutes(options, replayer),
+    ...compareRoutes(store),
+    ...ngrokRoutes(options, replayer),
   ];
 
   const listening = await listenOnLoopback(
@@ -138,6 +147,7 @@ export async function startInspector(
       port,
     );
     const { segments, query } = parseTarget(target);
+    if (isPage(path)) await refuseStrangers(request);
     if (servePage(request, response, path, { files, port, token })) return;
     const found = findRoute(routes, request.method ?? "", segments);
     if (!found)
@@ -146,6 +156,7 @@ export async function startInspector(
         "There is nothing here; docs/inspector-api.md lists what there is.",
       );
     const trusted = checkToken(request, found.route);
+    if (!trusted) await refuseStrangers(request);
     if (request.headers.expect !== undefined) response.writeContinue();
     await found.route.handle({
       request,
@@ -154,6 +165,15 @@ export async function startInspector(
       query,
       trusted,
     });
+  }
+
+  // What is given without a token is for this user alone. @throws ApiError `user-refused`
+  async function refuseStrangers(request: IncomingMessage): Promise<void> {
+    if (await isOwnConnection(request.socket)) return;
+    throw new ApiError(
+      "user-refused",
+      "This inspector belongs to another user of this machine.",
+    );
   }
 
   // @throws ApiError `token-missing`, `token-wrong`

@@ -1,12 +1,13 @@
 // What there is to read of exchanges: the list, one of them, its bodies and its messages. And to forget them all.
 import type { ExchangeStore } from "../../capture.ts";
+import { decodeBody } from "../../decode/decode-body.ts";
+import { viewBody } from "../../view/view-body.ts";
 import { ApiError } from "../api-error.ts";
-import type { InspectorFeatures } from "../inspected.ts";
 import { sendBytes, sendJson, sendNothing } from "../respond.ts";
 import type { Route } from "../router.ts";
 import {
   findExchange,
-  missing,
+  readHeader,
   readFilter,
   readId,
   readNumber,
@@ -17,10 +18,7 @@ const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
 const MAX_MESSAGES = 1_000;
 
-export function exchangeRoutes(
-  store: ExchangeStore,
-  features: InspectorFeatures,
-): Route[] {
+export function exchangeRoutes(store: ExchangeStore): Route[] {
   return [
     {
       method: "GET",
@@ -28,7 +26,7 @@ export function exchangeRoutes(
       access: "token",
       async handle({ response, query }) {
         const page = await store.list({
-          filter: readFilter(query.get("filter"), features),
+          filter: readFilter(query.get("filter")),
           limit: readNumber(query, "limit", {
             min: 1,
             max: MAX_LIMIT,
@@ -78,14 +76,14 @@ export function exchangeRoutes(
       pattern: "/api/v1/exchanges/:id/:side/body",
       access: "token",
       async handle({ response, params, query }) {
-        const { exchange, side, bytes } = await findBody(store, params);
-        const kept = exchange[side]?.body;
-        const cut = kept !== undefined && kept.keptBytes < kept.bytes;
+        const { exchange, side, bytes, cut } = await findBody(store, params);
         const file = `${exchange.id}-${side}.bin`;
         if (query.get("decoded") !== "1")
           return sendBytes(response, bytes, file, truncation(cut));
-        if (!features.decodeBody) throw missing("decoder");
-        const decoded = await features.decodeBody(exchange, side, bytes);
+        const decoded = await decodeBody(
+          bytes,
+          readHeader(exchange, side, "content-encoding"),
+        );
         sendBytes(
           response,
           decoded.bytes,
@@ -99,9 +97,14 @@ export function exchangeRoutes(
       pattern: "/api/v1/exchanges/:id/:side/view",
       access: "token",
       async handle({ response, params }) {
-        const { exchange, side, bytes } = await findBody(store, params);
-        if (!features.viewBody) throw missing("views of bodies");
-        sendJson(response, await features.viewBody(exchange, side, bytes));
+        const { exchange, side, bytes, cut } = await findBody(store, params);
+        const view = await viewBody(
+          readHeader(exchange, side, "content-type"),
+          readHeader(exchange, side, "content-encoding"),
+          bytes,
+          cut,
+        );
+        sendJson(response, view);
       },
     },
   ];
@@ -119,5 +122,7 @@ async function findBody(
   const bodies = await store.bodies(exchange.id);
   if (!bodies)
     throw new ApiError("exchange-unknown", "The exchange has just gone.");
-  return { exchange, side, bytes: bodies[side] };
+  const kept = exchange[side]?.body;
+  const cut = kept !== undefined && kept.keptBytes < kept.bytes;
+  return { exchange, side, bytes: bodies[side], cut };
 }

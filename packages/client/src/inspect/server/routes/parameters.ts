@@ -1,8 +1,8 @@
 // Reads what routes are given in paths and queries.
 import type { Exchange } from "@expose/protocol";
 import type { ExchangeFilter, ExchangeStore } from "../../capture.ts";
+import { parseFilter } from "../../filter/parse-filter.ts";
 import { ApiError } from "../api-error.ts";
-import type { InspectorFeatures } from "../inspected.ts";
 
 const ID = /^[0-9A-Za-z]{26}$/;
 
@@ -55,22 +55,13 @@ export function readId(
   );
 }
 
-const MAX_FILTER_CHARACTERS = 1_000;
-
-/** @throws ApiError `request-invalid`, `feature-missing`; ExposeError `filter-invalid` */
+/** @throws FilterError */
 export function readFilter(
   text: string | null | undefined,
-  features: InspectorFeatures,
 ): ExchangeFilter | undefined {
   if (text === null || text === undefined || text.trim() === "")
     return undefined;
-  if (text.length > MAX_FILTER_CHARACTERS)
-    throw new ApiError(
-      "request-invalid",
-      `The filter is longer than ${MAX_FILTER_CHARACTERS} characters.`,
-    );
-  if (!features.parseFilter) throw missing("filters");
-  return features.parseFilter(text);
+  return parseFilter(text);
 }
 
 /** @throws ApiError `request-invalid` */
@@ -82,6 +73,14 @@ export function readSide(text: string | undefined): "request" | "response" {
   );
 }
 
-/** For a part that the composition root did not hand over. */
-export const missing = (what: string): ApiError =>
-  new ApiError("feature-missing", `This client has no ${what}.`);
+/** A header of one side, several lines of its name joined (RFC 9110 section 5.3). */
+export function readHeader(
+  exchange: Exchange,
+  side: "request" | "response",
+  name: string,
+): string | undefined {
+  const values = (exchange[side]?.headers ?? []).flatMap(([key, value]) =>
+    key.toLowerCase() === name ? [value] : [],
+  );
+  return values.length > 0 ? values.join(", ") : undefined;
+}

@@ -35,7 +35,7 @@ export function describeStatus(options: InspectorOptions): unknown {
     version: PRODUCT_VERSION,
     tunnels: options.tunnels().map(describeTunnel),
     store: options.store.status(),
-    secrets: options.features?.webhookSecrets?.() ?? [],
+    secrets: options.webhooks?.configured ?? [],
   };
 }
 
