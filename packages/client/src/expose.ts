@@ -1,6 +1,6 @@
 // expose(): one call, one tunnel.
 import { ExposeError } from "./errors.ts";
-import { openSession } from "./open-session.ts";
+import { openTunnels } from "./open-session.ts";
 import type { SessionOptions, TunnelOptions } from "./options.ts";
 import type { Tunnel } from "./tunnel.ts";
 
@@ -14,18 +14,18 @@ import type { Tunnel } from "./tunnel.ts";
 export async function expose(
   options: SessionOptions & TunnelOptions,
 ): Promise<Tunnel> {
-  const session = await openSession(options);
-  try {
-    const tunnel = await session.open(options);
-    tunnel.once("closed", () => void session.close());
-    // When close() has returned, the name is free: that takes the session's goodbye as well.
-    return Object.assign(tunnel, { close: () => session.close() });
-  } catch (error) {
-    await session.close();
-    if (options.signal?.aborted)
-      throw new ExposeError("aborted", "It was ended by its caller.", {
-        cause: error,
-      });
-    throw error;
-  }
+  const { session, tunnels } = await openTunnels(options, [options]).catch(
+    (error: unknown) => {
+      throw options.signal?.aborted ? aborted(error) : error;
+    },
+  );
+  const tunnel = tunnels[0]!;
+  // Not by its event: it may have been taken away by now.
+  const end = (): void => void session.close();
+  tunnel.closed.then(end, end);
+  // When close() has returned, the name is free: that takes the session's goodbye as well.
+  return Object.assign(tunnel, { close: () => session.close() });
 }
+
+const aborted = (cause: unknown): ExposeError =>
+  new ExposeError("aborted", "It was ended by its caller.", { cause });

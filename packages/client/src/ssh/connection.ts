@@ -40,8 +40,8 @@ export interface ConnectOptions {
   signal?: AbortSignal | undefined;
   times?: Partial<ConnectTimes> | undefined;
   log?: SshLog | undefined;
-  /** From dial(), for this target; it is used up in any case. Absent: dials itself. */
-  socket?: Socket | undefined;
+  /** From dial(), for this target, perhaps still on its way; it is used up in any case. Absent: dials itself. */
+  socket?: Promise<Socket> | undefined;
   /** Keys that were opened before. Keep one over reconnects, and passphrases are asked for once. */
   keyring?: Keyring | undefined;
 }
@@ -58,6 +58,8 @@ export async function connectSsh(
   target: SshTarget,
   options: ConnectOptions = {},
 ): Promise<SshConnection> {
+  // It may fail while something else is looked at, and is looked at when that is done.
+  options.socket?.catch(() => {});
   const context: Context = {
     ...options,
     log: options.log ?? silentLog,
@@ -72,7 +74,10 @@ export async function connectSsh(
   try {
     return await connectHop(target, context);
   } catch (error) {
-    options.socket?.destroy();
+    options.socket?.then(
+      (socket) => socket.destroy(),
+      () => {},
+    );
     throw withUnsupported(error, target);
   }
 }
@@ -192,11 +197,11 @@ async function openTransport(
   target: SshTarget,
   { signal, times }: Context,
   below: SshConnection | undefined,
-  socket: Socket | undefined,
+  socket: Promise<Socket> | undefined,
 ): Promise<Transport> {
   if (!below)
     return socketTransport(
-      socket ?? (await dial(target, signal, times.connectMs)),
+      await (socket ?? dial(target, signal, times.connectMs)),
     );
   return channelTransport(
     await jumpTo(target, below, signal, times.connectMs),

@@ -1,7 +1,7 @@
 // Opens connections to one server again and again: what was found out once (target, passphrases) is kept.
 import { homedir } from "node:os";
 import type { SessionOptions } from "../options.ts";
-import { connectSsh } from "./connection.ts";
+import { dial } from "./dial.ts";
 import { createKeyring } from "./keyring.ts";
 import { silentLog } from "./log.ts";
 import type { ConnectionFacts } from "./connection-facts.ts";
@@ -46,6 +46,10 @@ export async function createConnector(
       return facts;
     },
     async connect(signal, timeouts) {
+      // The way to the server takes its time; ssh2 is loaded, and keys are read, meanwhile.
+      const socket = dial(target, signal, timeouts?.connectMs);
+      socket.catch(() => {});
+      const { connectSsh } = await import("./connection.ts");
       const connection = await connectSsh(target, {
         // A question in the middle of the night, after a reconnect, would be answered by nobody.
         prompt: facts === undefined ? options.prompt : undefined,
@@ -54,6 +58,7 @@ export async function createConnector(
         log: facts === undefined ? log : silentLog,
         keyring,
         times: timeouts,
+        socket,
       });
       facts = connection.facts;
       return connection;

@@ -1,9 +1,9 @@
 import { duplexPair, type Duplex } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { encodeMessage, PROTOCOL_VERSION } from "@expose/protocol";
+import { encodeMessage, PROOF_BYTES, PROTOCOL_VERSION } from "@expose/protocol";
 import type { ExposeError } from "../errors.ts";
 import {
-  openControlLink,
+  startControlLink,
   type ControlLink,
   type LinkConnection,
 } from "./control-link.ts";
@@ -20,6 +20,8 @@ class FakeConnection implements LinkConnection {
   endedBy: ExposeError | undefined;
   answersExec = true;
   answersForward = true;
+  /** Gets what arrives on the forward. */
+  onArrival: ((channel: Duplex) => void) | undefined;
   readonly #control: Duplex;
   readonly #onClosed: ((error: ExposeError | undefined) => void)[] = [];
 
@@ -28,7 +30,7 @@ class FakeConnection implements LinkConnection {
     this.edge.resume();
   }
 
-  exec(): Promise<Duplex> {
+  execAhead(): Promise<Duplex> {
     return this.answersExec
       ? Promise.resolve(this.#control)
       : this.#untilClosed();
@@ -39,7 +41,12 @@ class FakeConnection implements LinkConnection {
   unforwardIn(): Promise<void> {
     return Promise.resolve();
   }
-  onConnection(): void {}
+  onConnection(
+    _port: number,
+    handler: ((channel: Duplex) => void) | undefined,
+  ): void {
+    this.onArrival = handler;
+  }
   onceClosed(callback: (error: ExposeError | undefined) => void): void {
     this.#onClosed.push(callback);
   }
@@ -59,17 +66,24 @@ class FakeConnection implements LinkConnection {
   }
 }
 
-const greet = (connection: LinkConnection): Promise<ControlLink> =>
-  openControlLink(
+const start = (connection: LinkConnection): ControlLink =>
+  startControlLink(
     connection,
     { request() {}, closed() {} },
     { watchRequests: false },
   );
 
-const welcome = (v: number): string =>
+async function greet(connection: LinkConnection): Promise<ControlLink> {
+  const link = start(connection);
+  await link.greeted;
+  return link;
+}
+
+const welcome = (v: number, proof?: { client: string; edge: string }): string =>
   encodeMessage({
     ...{ t: "welcome", v, edge: "expose-edge/9", ingress: "embedded" },
     ...{ identity: "alice", url: "http://*.localhost" },
+    ...(proof && { proof }),
   });
 
 async function greeted(connection: FakeConnection): Promise<ControlLink> {
@@ -112,6 +126,55 @@ describe("a control link", () => {
     await vi.advanceTimersByTimeAsync(10_000);
     await opened;
     expect(connection.endedBy).toMatchObject({ code: "connection-lost" });
+  });
+
+  it("asks for a tunnel before the edge has answered the greeting", async () => {
+    const connection = new FakeConnection();
+    const said = new Promise<string>((resolve) => {
+      let text = "";
+      connection.edge.on("data", (chunk: Buffer) => {
+        text += chunk.toString();
+        if (text.includes('"open"')) resolve(text);
+      });
+    });
+    const link = start(connection);
+    const opened = link.open(tunnel("a"));
+    expect(await said).toMatch(/^{"t":"hello".*\n{"t":"open".*\n$/);
+    connection.edge.write(
+      welcome(PROTOCOL_VERSION) +
+        encodeMessage({
+          ...{ t: "opened", id: 1, name: "a" },
+          ...{ url: "http://a.localhost", resume: "" },
+        }),
+    );
+    expect(await opened).toMatchObject({ name: "a", port: 4_000 });
+  });
+
+  it("serves nobody who comes before it is known whether they have to prove themselves", async () => {
+    const connection = new FakeConnection();
+    const link = start(connection);
+    const served: Duplex[] = [];
+    const opened = link.open({
+      ...tunnel("a"),
+      serve: (channel) => void served.push(channel),
+    });
+    opened.catch(() => {});
+    while (!connection.onArrival)
+      await new Promise((resolve) => setImmediate(resolve));
+    const [stranger, strangersEnd] = duplexPair();
+    const closed = new Promise((resolve) => stranger.once("close", resolve));
+    connection.onArrival(stranger);
+    strangersEnd.write("x".repeat(PROOF_BYTES));
+    const said = strangersEnd.setEncoding("latin1")[Symbol.asyncIterator]();
+    connection.edge.write(
+      welcome(PROTOCOL_VERSION, {
+        client: "c".repeat(PROOF_BYTES),
+        edge: "e".repeat(PROOF_BYTES),
+      }),
+    );
+    expect(await said.next()).toMatchObject({ value: "c".repeat(PROOF_BYTES) });
+    await closed;
+    expect(served).toEqual([]);
   });
 
   it("leaves nobody waiting when a request is too long to be sent", async () => {

@@ -3,21 +3,27 @@ import {
   createMessageStream,
   parseEdgeMessage,
   PRODUCT_VERSION,
-  PROOF_BYTES,
   PROTOCOL_VERSION,
   type ClientMessage,
   type EdgeMessage,
   type LinkPressure,
+  type MessageStream,
 } from "@expose/protocol";
-import { timingSafeEqual } from "node:crypto";
 import { hostname } from "node:os";
 import type { Duplex } from "node:stream";
 import { ExposeError, type ClientErrorCode } from "../errors.ts";
+import { createAwaitedAnswers } from "./awaited-answers.ts";
+import {
+  exchangeProofs,
+  readForwardProof,
+  type ForwardProof,
+} from "./forward-proof.ts";
 
 /** What a control link needs of an SSH connection. */
 export interface LinkConnection {
   readonly link: LinkPressure;
-  exec(command: string): Promise<Duplex>;
+  /** Resolves when a command was asked for. When the server refuses it, what it resolved with ends with an error. */
+  execAhead(command: string): Promise<Duplex>;
   /** Asks for a remote forward. @returns the port that the server chose when `port` is 0 */
   forwardIn(host: string, port: number): Promise<number>;
   unforwardIn(host: string, port: number): Promise<void>;
@@ -59,10 +65,14 @@ export interface LinkEvents {
   closed(message: EdgeMessage & { t: "closed" }): void;
 }
 
+/** What an edge answers to a hello. */
+export type Welcome = EdgeMessage & { t: "welcome" };
+
 /** See the file's head. */
 export interface ControlLink {
-  readonly welcome: EdgeMessage & { t: "welcome" };
-  /** @throws ExposeError `name-refused`, `tunnel-refused`, `forward-refused` or `connection-lost` */
+  /** Rejects with `server-not-edge`, `version-unsupported`, `revoked` or `connection-lost`. */
+  readonly greeted: Promise<Welcome>;
+  /** Opens a tunnel; the edge need not have answered the greeting. @throws ExposeError `name-refused`, `tunnel-refused`, `forward-refused` or `connection-lost` */
   open(request: LinkTunnelRequest): Promise<LinkTunnel>;
   closeTunnel(id: number, port: number): void;
   reportUpstream(id: number, state: "up" | "down", reason?: string): void;
@@ -76,128 +86,115 @@ export interface ControlLink {
 const WELCOME_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 10_000;
 const CONTROL_COMMAND = "expose-control";
+const NO_PROTOCOL = "what it said is not the control protocol";
 
 /**
  * Opens the control channel on a fresh connection and greets the edge. The session channel comes before the first
  * forward is used: it is also what makes sshd switch Nagle's algorithm off, which otherwise costs 40 ms here and there.
  *
- * @throws ExposeError `server-not-edge`, `version-unsupported`, `revoked` or `connection-lost`
+ * Nothing that is asked for here waits for the answer before it: tunnels may be opened at once, and on a slow line their
+ * URLs are there when the edge has answered, three round trips earlier.
+ *
+ * @returns the link; whether it works shows in `greeted`
  */
-export async function openControlLink(
+export function startControlLink(
   connection: LinkConnection,
   events: LinkEvents,
   options: { watchRequests: boolean },
-): Promise<ControlLink> {
-  const waiting = new Map<string, Waiter>();
-  let lostBecause: ExposeError | undefined;
+): ControlLink {
+  const answers = createAwaitedAnswers();
   let pings = 0;
   let welcomed = false;
-
-  function fail(error: ExposeError): void {
-    lostBecause ??= error;
-    for (const waiter of waiting.values()) waiter.reject(error);
-    waiting.clear();
-  }
-  connection.onceClosed((error) => fail(error ?? lost("it was closed")));
-
-  const channel = await inTime(connection.exec(CONTROL_COMMAND), () =>
-    notAnEdge("no edge answered within 10 seconds"),
-  ).catch((cause) => {
-    if (lostBecause) throw lostBecause;
-    throw notAnEdge("it refused the control command", cause);
-  });
-  channel.on("error", () => {});
-  channel.on("close", () => {
-    const error = welcomed
-      ? lost("the edge closed the control channel")
-      : notAnEdge("the control command ended without a greeting");
-    fail(error);
-    // Without control there are no tunnels; a connection that stays would only hide that.
-    connection.destroy(error);
-  });
-  const stream = createMessageStream<EdgeMessage, ClientMessage>(
-    channel,
-    parseEdgeMessage,
-    receive,
-    (error) => {
-      const reason = welcomed
-        ? lost(error.message)
-        : notAnEdge("what it said is not the control protocol");
-      fail(reason);
-      connection.destroy(reason);
-    },
+  let proof: ForwardProof | undefined;
+  let stream: MessageStream<ClientMessage> | undefined;
+  connection.onceClosed((error) =>
+    answers.fail(error ?? lost("it was closed")),
   );
-  const answer = wait("welcome", WELCOME_TIMEOUT_MS, () =>
+
+  const greeted = answers.wait("welcome", WELCOME_TIMEOUT_MS, () =>
     notAnEdge("no edge answered within 10 seconds"),
-  );
-  stream.send({
-    t: "hello",
-    v: PROTOCOL_VERSION,
-    client: `expose/${PRODUCT_VERSION}`,
-    host: hostname().slice(0, 253),
-  });
-  const welcome = (await answer) as EdgeMessage & { t: "welcome" };
-  if (welcome.v !== PROTOCOL_VERSION)
-    throw new ExposeError(
-      "version-unsupported",
-      `The edge (${welcome.edge}) speaks version ${welcome.v} of the control protocol and this client (${PRODUCT_VERSION}) speaks ${PROTOCOL_VERSION}; install the same release on both ends.`,
+  ) as Promise<Welcome>;
+  const speaking = speak();
+  // Whoever waits for one of the two hears of the error by it; the other one is no unhandled rejection.
+  greeted.catch(() => {});
+  speaking.catch(() => {});
+
+  async function speak(): Promise<void> {
+    const channel = await connection
+      .execAhead(CONTROL_COMMAND)
+      .catch((cause) => {
+        answers.fail(notAnEdge("it refused the control command", cause));
+        throw answers.failure!;
+      });
+    let refusal: unknown;
+    channel.on("error", (error) => (refusal = error));
+    channel.on("close", () => {
+      const error = welcomed
+        ? lost("the edge closed the control channel")
+        : refusal === undefined
+          ? notAnEdge("the control command ended without a greeting")
+          : notAnEdge("it refused the control command", refusal);
+      answers.fail(error);
+      // Without control there are no tunnels; a connection that stays would only hide that.
+      connection.destroy(error);
+    });
+    stream = createMessageStream<EdgeMessage, ClientMessage>(
+      channel,
+      parseEdgeMessage,
+      receive,
+      (error) =>
+        giveUp(welcomed ? lost(error.message) : notAnEdge(NO_PROTOCOL)),
     );
-  welcomed = true;
-  if (options.watchRequests) stream.send({ t: "watch", on: true });
-  const proof = welcome.proof && {
-    ours: Buffer.from(welcome.proof.client, "latin1"),
-    theirs: Buffer.from(welcome.proof.edge, "latin1"),
-  };
+    stream.send({
+      t: "hello",
+      v: PROTOCOL_VERSION,
+      client: `expose/${PRODUCT_VERSION}`,
+      host: hostname().slice(0, 253),
+    });
+    if (options.watchRequests) stream.send({ t: "watch", on: true });
+  }
+
+  // The connection is of no use without a link.
+  function giveUp(error: ExposeError): void {
+    answers.fail(error);
+    connection.destroy(error);
+  }
 
   function receive(message: EdgeMessage): void {
+    if (message.t === "refused") return refused(message);
+    if (message.t === "welcome") return welcome(message);
+    if (!welcomed) return giveUp(notAnEdge(NO_PROTOCOL));
     switch (message.t) {
-      case "welcome":
-        return settle("welcome", message);
       case "opened":
-        return settle(`open ${message.id}`, message);
-      case "refused": {
-        const key = message.id === undefined ? undefined : `open ${message.id}`;
-        const error = refusal(message);
-        if (key === undefined) {
-          fail(error);
-          // The edge is about to end the connection; this is why, and not that it broke.
-          return connection.destroy(error);
-        }
-        waiting.get(key)?.reject(error);
-        waiting.delete(key);
-        return;
-      }
+        return answers.settle(`open ${message.id}`, message);
       case "closed":
         return events.closed(message);
       case "request":
         return events.request(message);
       case "pong":
-        return settle(`ping ${message.n}`, message);
+        return answers.settle(`ping ${message.n}`, message);
     }
   }
 
-  function wait(
-    key: string,
-    timeoutMs: number,
-    onTimeout: () => ExposeError,
-  ): Promise<EdgeMessage> {
-    if (lostBecause) return Promise.reject(lostBecause);
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        waiting.delete(key);
-        reject(onTimeout());
-      }, timeoutMs);
-      waiting.set(key, {
-        resolve(message) {
-          clearTimeout(timer);
-          resolve(message);
-        },
-        reject(error) {
-          clearTimeout(timer);
-          reject(error);
-        },
-      });
-    });
+  function welcome(message: Welcome): void {
+    if (welcomed) return;
+    if (message.v !== PROTOCOL_VERSION)
+      return giveUp(
+        new ExposeError(
+          "version-unsupported",
+          `The edge (${message.edge}) speaks version ${message.v} of the control protocol and this client (${PRODUCT_VERSION}) speaks ${PROTOCOL_VERSION}; install the same release on both ends.`,
+        ),
+      );
+    welcomed = true;
+    proof = readForwardProof(message);
+    answers.settle("welcome", message);
+  }
+
+  function refused(message: EdgeMessage & { t: "refused" }): void {
+    const error = refusal(message);
+    // Of the whole session: the edge is about to end the connection; this is why, and not that it broke.
+    if (message.id === undefined) giveUp(error);
+    else answers.reject(`open ${message.id}`, error);
   }
 
   // SSH requests have no time limit of their own, and a server that answers nothing but pings looks alive for ever.
@@ -216,22 +213,23 @@ export async function openControlLink(
     }
   }
 
-  function settle(key: string, message: EdgeMessage): void {
-    const waiter = waiting.get(key);
-    waiting.delete(key);
-    waiter?.resolve(message);
-  }
-
   function accept(channel: Duplex, serve: LinkTunnelRequest["serve"]): void {
-    if (!proof) return serve(channel, connection.link);
-    // We prove ourselves at once (the edge sends nothing before), and hear the edge's proof with its first request:
-    // whoever else finds the port on the server gets no byte of the local service.
-    channel.write(proof.ours);
-    expectProof(channel, proof.theirs, () => serve(channel, connection.link));
+    if (!welcomed) {
+      // It came another way than the greeting, which it may overtake, and in which stands whether it has to prove itself.
+      channel.on("error", () => {});
+      void greeted.then(
+        () => accept(channel, serve),
+        () => channel.destroy(),
+      );
+      return;
+    }
+    const hand = (): void => serve(channel, connection.link);
+    if (proof) exchangeProofs(channel, proof, hand);
+    else hand();
   }
 
   const link: ControlLink = {
-    welcome,
+    greeted,
     async open(request) {
       const port = await inTime(connection.forwardIn("127.0.0.1", 0), () =>
         lost("the server did not answer a request to listen"),
@@ -240,8 +238,9 @@ export async function openControlLink(
         accept(channel, request.serve),
       );
       try {
+        await speaking;
         // Sent before anybody waits: a message that is too long throws, and would leave a waiter to nobody.
-        stream.send({
+        stream!.send({
           t: "open",
           id: request.id,
           kind: "http",
@@ -253,7 +252,7 @@ export async function openControlLink(
             hostHeader: request.hostHeader,
           }),
         });
-        const opened = (await wait(
+        const opened = (await answers.wait(
           `open ${request.id}`,
           ANSWER_TIMEOUT_MS,
           () => lost("the edge did not answer in time"),
@@ -265,7 +264,7 @@ export async function openControlLink(
       }
     },
     closeTunnel(id, port) {
-      stream.send({ t: "close", id });
+      stream?.send({ t: "close", id });
       connection.onConnection(port, undefined);
       // In this order: a forward that ends while its tunnel is open looks like a connection that broke, and the edge
       // would keep the name for us.
@@ -275,7 +274,7 @@ export async function openControlLink(
         .then(() => release(port));
     },
     reportUpstream(id, state, reason) {
-      stream.send({
+      stream?.send({
         t: "upstream",
         id,
         state,
@@ -285,10 +284,10 @@ export async function openControlLink(
     async ping() {
       const n = ++pings;
       const start = performance.now();
-      const answer = wait(`ping ${n}`, ANSWER_TIMEOUT_MS, () =>
+      const answer = answers.wait(`ping ${n}`, ANSWER_TIMEOUT_MS, () =>
         lost("the edge did not answer a ping"),
       );
-      stream.send({ t: "ping", n });
+      stream?.send({ t: "ping", n });
       await answer;
       return performance.now() - start;
     },
@@ -300,38 +299,6 @@ export async function openControlLink(
     connection.onConnection(port, undefined);
     // The connection may be gone already, and with it the forward: then there is nothing left to release.
     connection.unforwardIn("127.0.0.1", port).catch(() => {});
-  }
-}
-
-interface Waiter {
-  resolve(message: EdgeMessage): void;
-  reject(error: ExposeError): void;
-}
-
-function expectProof(
-  channel: Duplex,
-  expected: Buffer,
-  onProved: () => void,
-): void {
-  let got = Buffer.alloc(0);
-  const drop = (): void => void channel.destroy();
-  channel.on("error", drop);
-  channel.on("end", drop);
-  channel.on("data", read);
-  // A channel that was paused before stays so when it only gets a listener.
-  channel.resume();
-
-  function read(chunk: Buffer): void {
-    got = Buffer.concat([got, chunk]);
-    if (got.length < PROOF_BYTES) return;
-    channel.pause();
-    channel.off("data", read);
-    channel.off("end", drop);
-    if (!timingSafeEqual(got.subarray(0, PROOF_BYTES), expected)) return drop();
-    if (got.length > PROOF_BYTES) channel.unshift(got.subarray(PROOF_BYTES));
-    onProved();
-    channel.off("error", drop);
-    channel.resume();
   }
 }
 

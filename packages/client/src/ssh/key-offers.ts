@@ -1,5 +1,5 @@
-// Offers keys to a server one after the other, by the public half alone: the private one is opened, and the agent asked
-// to sign, only for a key that the server would accept.
+// Offers keys to a server one after the other. Those that an agent or a passphrase keeps are offered by their public half
+// alone: the agent is asked to sign, or a person for the passphrase, only for a key that the server would accept.
 import {
   BaseAgent,
   type AuthHandlerMiddleware,
@@ -71,6 +71,30 @@ export class KeyOffers {
   /** Whether no key is left to offer. */
   get exhausted(): boolean {
     return this.#queue.length === 0;
+  }
+
+  /**
+   * Whether the key that was offered last signs without being asked whether it would do, which saves a round trip: it
+   * lies open in a file. An agent may ask a person for every signature.
+   */
+  get signAtOnce(): boolean {
+    const { current } = this;
+    return (
+      current?.source === "file" &&
+      this.#keyring.privateKeyOf(current.file) !== undefined
+    );
+  }
+
+  /** Whether the server's signature algorithms (RFC 8308) have to be known before the next key is offered. */
+  get needServerAlgorithms(): boolean {
+    const [next] = this.#queue;
+    if (!next) return false;
+    const key =
+      next.publicKey ??
+      (next.source === "file"
+        ? this.#keyring.privateKeyOf(next.file)
+        : undefined);
+    return key?.type === "ssh-rsa";
   }
 
   /** Offers a key (again) before all others: it was opened since, and the server is known to want it. */

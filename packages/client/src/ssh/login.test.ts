@@ -32,7 +32,7 @@ describe("a login", () => {
     });
   });
 
-  it("offers the key at once, without asking for methods first", async () => {
+  it("signs with the key at once, without asking for methods or whether it would do", async () => {
     const server = await sandbox.sshd({
       authorized: [logins.key],
       lines: ["LogLevel DEBUG1"],
@@ -43,10 +43,7 @@ describe("a login", () => {
         /userauth-request for user \S+ service \S+ method (\w+)/g,
       ),
     ];
-    expect(methods.map(([, method]) => method)).toEqual([
-      "publickey",
-      "publickey",
-    ]);
+    expect(methods.map(([, method]) => method)).toEqual(["publickey"]);
   });
 
   it("signs by the agent, without the file", async () => {
@@ -210,20 +207,29 @@ describe("a login", () => {
       knownHosts: knownHosts(logins.sshd),
       identity: logins.key.path,
     });
-    const socket = await dial(target);
-    const connection = await connectSsh(target, { socket });
+    const dialling = dial(target);
+    const connection = await connectSsh(target, { socket: dialling });
+    const socket = await dialling;
     expect(connection.bytesReceived).toBe(socket.bytesRead);
     await connection.close();
     expect(socket.destroyed).toBe(true);
 
-    const unused = await dial(target);
+    const unused = dial(target);
     await failure(
       connectSsh(
         { ...target, identityFiles: ["/no/such/key"] },
         { socket: unused },
       ),
     );
-    expect(unused.destroyed).toBe(true);
+    expect((await unused).destroyed).toBe(true);
+  });
+
+  it("says what is wrong with the keys before it says that the server is away", async () => {
+    const target = await sandbox.target(`127.0.0.1:${await freePort()}`, {
+      identity: "/no/such/key",
+    });
+    const error = await failure(connectSsh(target, { socket: dial(target) }));
+    expect(error.code).toBe("key-missing");
   });
 
   it("warns of what ssh_config says and nobody follows", async () => {

@@ -13,6 +13,7 @@ import type { KeyOffers } from "./key-offers.ts";
 import type { KnownHosts } from "./known-hosts.ts";
 import { printable, type SshLog } from "./log.ts";
 import { isSsh, loginBroken, loginTimedOut } from "./login-error.ts";
+import { skipKeyQuestion, skipServiceWait } from "./skip-waits.ts";
 import type { SshTarget } from "./target.ts";
 import type { Transport } from "./transport.ts";
 
@@ -176,6 +177,8 @@ export function login(
     onAuthRefused(client, (methods, partialSuccess) =>
       offers.noteRefusal(methods, partialSuccess),
     );
+    skipServiceWait(client, () => !settled && !offers.needServerAlgorithms);
+    skipKeyQuestion(client, () => offers.signAtOnce);
     // After connect(): that one pauses the stream, and a listener before it would have set it flowing.
     stream.on("data", sniff);
   });

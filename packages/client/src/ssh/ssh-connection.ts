@@ -14,6 +14,7 @@ import { guardChannels, pingServer, tunePackets } from "./inside-ssh2.ts";
 import { watchLiveness, type LivenessTimes } from "./liveness.ts";
 import { printable } from "./log.ts";
 import { asRemoteCommand, type RemoteCommand } from "./remote-command.ts";
+import { execAhead } from "./skip-waits.ts";
 import { tameChannel } from "./tame-channel.ts";
 import type { SshTarget } from "./target.ts";
 import type { Transport } from "./transport.ts";
@@ -116,6 +117,35 @@ export class SshConnection {
         done(undefined, asRemoteCommand(this.#client, channel));
       }),
     );
+  }
+
+  /**
+   * As exec(), without waiting for the server's consent: resolves when the command was asked for. What is written until
+   * it runs is there when it starts.
+   *
+   * @returns a command that is destroyed with `exec-failed` when the server refuses it in the end
+   * @throws ExposeError `exec-failed` when the server opens no session, `connection-lost`
+   */
+  execAhead(command: string): Promise<RemoteCommand> {
+    return this.#call("exec-failed", `to run a command`, (done) => {
+      let asked: RemoteCommand | undefined;
+      execAhead(
+        this.#client,
+        command,
+        (channel) => {
+          asked = asRemoteCommand(this.#client, channel);
+          done(undefined, asked);
+        },
+        (error) => {
+          if (!error) return;
+          if (asked)
+            asked.destroy(
+              this.#refused("exec-failed", `to run a command`, error),
+            );
+          else done(error);
+        },
+      );
+    });
   }
 
   /**

@@ -2,7 +2,7 @@
 import { ExposeError } from "../../errors.ts";
 import { validateUpstream } from "../../local/validate-upstream.ts";
 import { openBare } from "../../open-bare.ts";
-import { openSession } from "../../open-session.ts";
+import { openTunnels } from "../../open-session.ts";
 import { resolveUpstreamSpec } from "../../resolve-upstream.ts";
 import type { UpstreamSpec } from "@expose/protocol";
 import type { CommandContext, CommandRun, Flags } from "../command.ts";
@@ -40,24 +40,25 @@ const openOnEdge: Open = async (context, flags, upstream, notice) => {
     context,
     noticeLog(notice),
   );
-  const session = await openSession(settings);
-  try {
-    checkWantedHost(wanted, session.urlPattern);
-    const tunnel = await session.open({
-      upstream,
-      name: wanted.name,
-      hostHeader: flags.hostHeader,
-      upstreamCa: flags.upstreamCa,
-    });
-    return {
-      session: viewSession(session),
-      tunnels: [tunnel],
-      close: () => session.close(),
-    };
-  } catch (error) {
-    await session.close();
-    throw error;
-  }
+  const { session, tunnels } = await openTunnels(
+    settings,
+    [
+      {
+        upstream,
+        name: wanted.name,
+        hostHeader: flags.hostHeader,
+        upstreamCa: flags.upstreamCa,
+      },
+    ],
+    wanted.host === undefined
+      ? undefined
+      : (urlPattern) => checkWantedHost(wanted, urlPattern),
+  );
+  return {
+    session: viewSession(session),
+    tunnels,
+    close: () => session.close(),
+  };
 };
 
 const openOnPlainServer: Open = async (context, flags, upstream, notice) => {

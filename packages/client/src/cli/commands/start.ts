@@ -3,8 +3,7 @@ import type { ClientConfig, ConfiguredTunnel } from "../../config/load.ts";
 import { nearest } from "../../nearest.ts";
 import { ExposeError } from "../../errors.ts";
 import { validateUpstream } from "../../local/validate-upstream.ts";
-import { openSession } from "../../open-session.ts";
-import type { Tunnel } from "../../tunnel.ts";
+import { openTunnels } from "../../open-session.ts";
 import type { CommandRun } from "../command.ts";
 import { keepOpen, noticeLog } from "../keep-open.ts";
 import { resolveSettings } from "../settings.ts";
@@ -20,20 +19,12 @@ export const run: CommandRun = (context, names, flags) =>
     const wanted = selectTunnels(config, names, flags.all ?? false);
     for (const { upstream, upstreamCa } of wanted)
       await validateUpstream(upstream, { ca: upstreamCa });
-    const session = await openSession(settings);
-    try {
-      const tunnels: Tunnel[] = [];
-      // One after the other, so that the first one that is refused is the first of the list.
-      for (const tunnel of wanted) tunnels.push(await session.open(tunnel));
-      return {
-        session: viewSession(session),
-        tunnels,
-        close: () => session.close(),
-      };
-    } catch (error) {
-      await session.close();
-      throw error;
-    }
+    const { session, tunnels } = await openTunnels(settings, wanted);
+    return {
+      session: viewSession(session),
+      tunnels,
+      close: () => session.close(),
+    };
   });
 
 function selectTunnels(
