@@ -15,6 +15,8 @@ const levels = {
         "open-session.ts",
         "session-tunnel.ts",
         "session-inspection.ts",
+        "own-inspector.ts",
+        "replay-upstream.ts",
         "open-bare.ts",
         "open-local.ts",
         "bare-reach.ts",

@@ -16,6 +16,7 @@ import { keepConnection, type KeptConnection } from "./kept-connection.ts";
 import { createUpstream, type Upstream } from "./local/upstream.ts";
 import { validateUpstream } from "./local/validate-upstream.ts";
 import type { SessionOptions, TunnelOptions } from "./options.ts";
+import { leadsToOwnInspector, refuseOwnInspector } from "./own-inspector.ts";
 import { resolveUpstreamSpec } from "./resolve-upstream.ts";
 import { createConnector, type Connector } from "./ssh/connector.ts";
 import type { SshConnection } from "./ssh/ssh-connection.ts";
@@ -55,9 +56,11 @@ const EVERYWHERE = "";
 export async function openBare(options: BareOptions): Promise<BareTunnel> {
   const spec = resolveUpstreamSpec(options);
   await validateUpstream(spec, { ca: options.upstreamCa });
+  refuseOwnInspector(spec);
   const upstream = createUpstream(spec, {
     ca: options.upstreamCa,
     eager: true,
+    isForbidden: leadsToOwnInspector,
   });
   const connector = await createConnector(options);
   const tunnel = new ReconnectingBareTunnel(

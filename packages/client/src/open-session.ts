@@ -12,6 +12,7 @@ import {
 } from "./kept-connection.ts";
 import { validateUpstream } from "./local/validate-upstream.ts";
 import type { SessionOptions, TunnelOptions } from "./options.ts";
+import { refuseOwnInspector } from "./own-inspector.ts";
 import { resolveUpstreamSpec } from "./resolve-upstream.ts";
 import {
   createSessionInspection,
@@ -201,9 +202,9 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
   }
 
   async open(options: TunnelOptions): Promise<Tunnel> {
-    await validateUpstream(resolveUpstreamSpec(options), {
-      ca: options.upstreamCa,
-    });
+    const spec = resolveUpstreamSpec(options);
+    await validateUpstream(spec, { ca: options.upstreamCa });
+    refuseOwnInspector(spec);
     const link = this.#link;
     if (!link)
       throw new ExposeError(

@@ -5,6 +5,8 @@ import { stateFolder } from "./config/locate.ts";
 import { createEarlyTap, type ConnectionTap } from "./inspect/early-tap.ts";
 import type { Inspection } from "./inspect/start-inspection.ts";
 import type { InspectOptions, SessionLog } from "./options.ts";
+import { openReplayUpstream } from "./replay-upstream.ts";
+import { resolveUpstreamSpec } from "./resolve-upstream.ts";
 import type { Tunnel } from "./tunnel.ts";
 
 /** A tunnel that is looked at. */
@@ -68,6 +70,8 @@ export function createSessionInspection(
           settings.stateFolder ??
           stateFolder({ env: process.env, home: homedir() }),
         tunnels: () => host.tunnels(),
+        avoidPorts: host.tunnels().flatMap(portOf),
+        openUpstream: openReplayUpstream,
         warn: (sentence) => host.log?.warn(sentence),
       });
       early.ready(({ name, url, upstream }) =>
@@ -84,6 +88,12 @@ export function createSessionInspection(
     }
   }
 }
+
+// Its service may be down at the moment; the port is its own nevertheless.
+const portOf = ({ upstream }: InspectableTunnel): number[] => {
+  const spec = resolveUpstreamSpec({ upstream });
+  return "port" in spec ? [spec.port] : [];
+};
 
 const originOf = (url: string): string =>
   URL.canParse(url) ? new URL(url).origin : url;

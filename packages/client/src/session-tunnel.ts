@@ -5,6 +5,7 @@ import { formatUpstreamSpec, type EdgeMessage } from "@expose/protocol";
 import type { ExposeError } from "./errors.ts";
 import { createUpstream, type Upstream } from "./local/upstream.ts";
 import type { TunnelOptions } from "./options.ts";
+import { leadsToOwnInspector } from "./own-inspector.ts";
 import type { SessionInspection } from "./session-inspection.ts";
 import { resolveUpstreamSpec } from "./resolve-upstream.ts";
 import type { ControlLink, LinkTunnel } from "./ssh/control-link.ts";
@@ -51,6 +52,7 @@ export class SessionTunnel
       ca: options.upstreamCa,
       onHint: (hint) => this.emit("hint", hint),
       publicUrl: () => this.url,
+      isForbidden: leadsToOwnInspector,
       tap: host.inspection && (() => host.inspection!.connect(this)),
     });
     this.#local.onStateChange((state, reason) => {

@@ -15,7 +15,7 @@ export interface RunningInspector {
   readonly url: string;
 }
 
-const FILE = /^inspector-(\d+)-(\d+)\.json$/;
+const FILE = /^inspector-([1-9]\d{0,9})-([1-9]\d{0,4})\.json$/;
 
 /**
  * Writes the run file.
@@ -77,8 +77,8 @@ async function readRunFile(
   folder: string,
   name: string,
 ): Promise<RunningInspector | undefined> {
-  const pid = Number(FILE.exec(name)?.[1]);
-  if (!pid) return undefined;
+  const pid = parseRunFileName(name)?.pid;
+  if (pid === undefined) return undefined;
   const file = join(folder, name);
   if (!isAlive(pid)) {
     await rm(file, { force: true });
@@ -95,7 +95,18 @@ async function readRunFile(
   }
 }
 
-function isAlive(pid: number): boolean {
+/** @returns undefined for a file that is no run file */
+export function parseRunFileName(
+  name: string,
+): { pid: number; port: number } | undefined {
+  const [, pid, port] = FILE.exec(name) ?? [];
+  return pid === undefined
+    ? undefined
+    : { pid: Number(pid), port: Number(port) };
+}
+
+/** Whether a process of this number runs, whoever's it is. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -1,6 +1,7 @@
 // Says in one sentence of our own why the local service cannot be reached. Visitors read it: nothing of the upstream's
 // own text may stand in it.
 import { formatUpstreamSpec, type UpstreamSpec } from "@expose/protocol";
+import { ForbiddenUpstreamError } from "./checked-dial.ts";
 import { DIAL_TIMEOUT_MS, DialTimeoutError } from "./dial.ts";
 import { CertificateError } from "./tls.ts";
 
@@ -28,6 +29,8 @@ export function explainDialError(
       passing: false,
       reason: `${name} did not answer within ${DIAL_TIMEOUT_MS / 1_000} seconds.`,
     };
+  if (error instanceof ForbiddenUpstreamError)
+    return { passing: false, reason: `${name} is not open to visitors.` };
   const code = codeOf(error);
   if (spec.kind === "tls" && /^(?:EPROTO|ERR_SSL_\w+)$/.test(code))
     return {

@@ -7,6 +7,7 @@ import {
 } from "@expose/protocol";
 import type { Hint } from "../tunnel.ts";
 import { createAvailability, type UpstreamState } from "./availability.ts";
+import { createCheckedDial } from "./checked-dial.ts";
 import { createDialer } from "./dial.ts";
 import { explainDialError } from "./dial-error.ts";
 import { createRefusedHostWatcher } from "./refused-host.ts";
@@ -25,6 +26,8 @@ export interface UpstreamOptions {
   onHint?: ((hint: Hint) => void) | undefined;
   /** The tunnel's URL, for the line that a hint proposes; asked when there is something to hint at. */
   publicUrl?: (() => string) | undefined;
+  /** Looks at each connection that was made: whether it leads to where no visitor may get. */
+  isForbidden?: ((stream: Duplex) => boolean) | undefined;
   /** Asked for each channel: who looks on. */
   tap?: (() => ChannelTap) | undefined;
 }
@@ -84,7 +87,9 @@ export function createUpstream(
   );
   const listeners = new Set<StateListener>();
   const availability = createAvailability({
-    dial: dialer.dial,
+    dial: options.isForbidden
+      ? createCheckedDial(dialer.dial, options.isForbidden)
+      : dialer.dial,
     explain: (error) => explainDialError(spec, error),
     bridgeMs,
     onChange: (state, reason) => {

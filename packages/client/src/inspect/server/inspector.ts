@@ -4,6 +4,7 @@ import http, { type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { ExposeError } from "../../errors.ts";
 import { writeRunFile } from "../run-file.ts";
+import { noteOwnPort } from "../run-ports.ts";
 import { createReplayer } from "../replay/replayer.ts";
 import { ApiError, describeError } from "./api-error.ts";
 import { createEventStreams } from "./event-stream.ts";
@@ -76,6 +77,7 @@ export async function startInspector(
     );
   port = listening.port;
   const url = `http://127.0.0.1:${port}`;
+  const forgetPort = noteOwnPort(port);
   const removeRunFile = await announce();
 
   return {
@@ -232,6 +234,7 @@ export async function startInspector(
 
   async function close(): Promise<void> {
     removeRunFile();
+    forgetPort();
     events.close();
     const closed = listening!.servers.map(
       (server) => new Promise((resolve) => server.close(resolve)),
