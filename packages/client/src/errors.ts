@@ -95,6 +95,14 @@ export const clientErrorCodes = {
     exit: 2,
     meaning: "A filter of exchanges has a syntax error.",
   },
+  "provider-unknown": {
+    exit: 2,
+    meaning: "There is no such provider of webhooks.",
+  },
+  "webhook-secret-missing": {
+    exit: 4,
+    meaning: "There is no secret to sign a webhook with.",
+  },
   "exec-failed": {
     exit: 19,
     meaning: "The remote command could not be started.",

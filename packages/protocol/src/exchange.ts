@@ -129,10 +129,12 @@ export interface ExchangeMessage {
 
 /** What a webhook's request says of itself, and whether its signature holds. */
 export interface WebhookFacts {
-  /** `github`, `stripe`, `slack`, `shopify`, `twilio`, `standard`, `hmac`. */
+  /** `github`, `stripe`, `slack`, `shopify`, `twilio`, `standard`, or a name of the configuration. */
   readonly provider: string;
   /** The provider's name for what happened: `checkout.session.completed`. */
   readonly event?: string;
+  /** What it happened to: an id, mostly. */
+  readonly object?: string;
   readonly verdict: "verified" | "failed" | "unchecked";
   /** Why it failed, or what is missing for a check: a stable code and a sentence. */
   readonly code?:
