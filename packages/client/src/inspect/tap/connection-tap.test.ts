@@ -1,6 +1,6 @@
 // What the tap makes of the bytes of a connection.
 import { expect, test } from "vitest";
-import { play } from "./use-tap.ts";
+import { exchangesOf, play } from "./use-tap.ts";
 
 const text = (chunks: readonly Buffer[]): string =>
   Buffer.concat(chunks).toString("latin1");
@@ -16,7 +16,7 @@ test("a request and its response become an exchange", () => {
       "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nSet-Cookie: a\r\nset-cookie: b \r\nContent-Length: 2\r\n\r\n{}",
     ],
   ]);
-  const [exchange] = sink.exchanges();
+  const [exchange] = exchangesOf(sink);
   expect(exchange).toMatchObject({
     tunnel: "shop",
     kind: "http",

@@ -10,11 +10,13 @@ import {
 import type { KeptBytes } from "./kept-bytes.ts";
 import type { MessageHead } from "./llhttp.ts";
 import {
+  headerOf,
   OpenCapture,
   type ConnectionInfo,
   type KeepLimits,
 } from "./open-capture.ts";
 import type { RateBudget } from "./rate-budget.ts";
+import { createEventReader, type EventReader } from "./event-reader.ts";
 import { createSide, type NextMessage } from "./side.ts";
 import { trackRequest, trackResponse } from "./track-head.ts";
 import { tapUpgraded } from "./upgraded.ts";
@@ -71,7 +73,7 @@ class HttpConnection implements ConnectionTap {
     begin: () => this.#beginResponse(),
     head: (head) => this.#takeResponse(head),
     tracked: (text) => this.#trackResponse(text),
-    body: (bytes) => this.#waiting[0]?.capture?.response.add(bytes),
+    body: (bytes) => this.#takeResponseBody(bytes),
     end: (trailers) => this.#endResponse(trailers),
     fault: (reason) => this.#fault(`The response cannot be read. ${reason}`),
   });
@@ -83,6 +85,8 @@ class HttpConnection implements ConnectionTap {
   #status = 0;
   /** What came before the first request was understood: it may be no HTTP at all. */
   #prelude: Buffer[] | undefined = [];
+  /** Reads the response that is coming, when it is a stream of events. */
+  #events: EventReader | undefined;
   #raw: OpenCapture | undefined;
   #switched: OpenCapture | undefined;
   #over = false;
@@ -192,8 +196,19 @@ class HttpConnection implements ConnectionTap {
     }
     const plan = planResponseBody(head.status, method, head.headers);
     capture!.takeResponseHead(head, plan);
+    this.#events = readEventsOf(capture!, head);
     this.#context.sink.changed(capture!);
     return plan;
+  }
+
+  #takeResponseBody(bytes: Buffer): void {
+    const capture = this.#waiting[0]?.capture;
+    if (!capture) return;
+    capture.response.add(bytes);
+    if (!this.#events) return;
+    const before = capture.messageCount;
+    this.#events.read(bytes);
+    if (capture.messageCount > before) this.#context.sink.changed(capture);
   }
 
   #trackResponse(text: string): BodyPlan {
@@ -205,6 +220,7 @@ class HttpConnection implements ConnectionTap {
   #endResponse(trailers: readonly HeaderLine[]): void {
     if (isInformational(this.#status)) return;
     const entry = this.#waiting.shift()!;
+    this.#events = undefined;
     const { capture } = entry;
     if (this.#isSwitch(entry)) return this.#switch(capture);
     if (entry.asksUpgrade) this.#visitor.release();
@@ -221,7 +237,11 @@ class HttpConnection implements ConnectionTap {
 
   #switch(capture: OpenCapture | undefined): void {
     this.#switched = capture;
-    const tap = tapUpgraded(capture, this.#context.sink);
+    const tap = tapUpgraded(
+      capture,
+      this.#context.sink,
+      (reason) => capture && this.#finish(capture, "broken", reason),
+    );
     this.#visitor.divert((bytes) => tap.fromVisitor(bytes));
     this.#upstream.divert((bytes) => tap.fromUpstream(bytes));
   }
@@ -293,6 +313,29 @@ class HttpConnection implements ConnectionTap {
 
 const isInformational = (status: number): boolean =>
   status >= 100 && status < 200 && status !== 101;
+
+function readEventsOf(
+  capture: OpenCapture,
+  { headers }: MessageHead,
+): EventReader | undefined {
+  const type = headerOf({ headers }, "content-type");
+  if (type === undefined || !/^text\/event-stream(?:$|[;\s])/i.test(type))
+    return undefined;
+  capture.kind = "events";
+  // What is compressed is shown as a body, once it has ended.
+  if (headerOf({ headers }, "content-encoding") !== undefined) return undefined;
+  return createEventReader(({ data, event, id }) => {
+    const payload = Buffer.from(data);
+    capture.addMessage({
+      direction: "out",
+      type: "event",
+      bytes: payload.length,
+      payload,
+      event,
+      eventId: id,
+    });
+  });
+}
 
 function explainCut(capture: OpenCapture, error: Error | undefined): string {
   if (capture.responseDone)

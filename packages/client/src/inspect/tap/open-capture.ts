@@ -1,4 +1,5 @@
 // An exchange while it passes: collects what the tap sees of it.
+import { isUtf8 } from "node:buffer";
 import { performance } from "node:perf_hooks";
 import type {
   CapturedBody,
@@ -10,6 +11,7 @@ import type {
   HeaderLine,
 } from "@expose/protocol";
 import type { Capture } from "../capture.ts";
+import { createByteList } from "./byte-list.ts";
 import type { BodyPlan } from "./framing.ts";
 import { createExchangeId } from "./exchange-id.ts";
 import type { KeptBytes } from "./kept-bytes.ts";
@@ -27,9 +29,28 @@ export interface ConnectionInfo {
 export interface KeepLimits {
   /** Of each body. */
   readonly maxBodyBytes: number;
-  /** Of all messages of an exchange. */
+  /** WebSocket messages and events of an exchange; later ones are counted. */
   readonly maxMessages: number;
 }
+
+/** A message as its protocol's reader gives it. */
+export interface PassedMessage extends Pick<
+  ExchangeMessage,
+  "direction" | "type"
+> {
+  /** Payload bytes in all, after unmasking and inflating. */
+  readonly bytes: number;
+  /** What there is of them. */
+  readonly payload: Buffer;
+  readonly closeCode?: number | undefined;
+  readonly event?: string | undefined;
+  readonly eventId?: string | undefined;
+  readonly frames?: number | undefined;
+  readonly compressed?: boolean | undefined;
+}
+
+// Of one message. All of them together may take as much as a body.
+const MAX_MESSAGE_BYTES = 64 * 1_024;
 
 export class OpenCapture implements Capture {
   readonly id: string;
@@ -44,7 +65,9 @@ export class OpenCapture implements Capture {
   readonly request: BodyKeeper;
   readonly response: BodyKeeper;
   readonly #info: ConnectionInfo;
+  readonly #limits: KeepLimits;
   readonly #kept: KeptBytes;
+  #messageBytes = 0;
   readonly #startedAt = Date.now();
   readonly #start = performance.now();
   #requestHead: MessageHead | undefined;
@@ -61,6 +84,7 @@ export class OpenCapture implements Capture {
 
   constructor(info: ConnectionInfo, limits: KeepLimits, kept: KeptBytes) {
     this.#info = info;
+    this.#limits = limits;
     this.#kept = kept;
     this.request = new BodyKeeper(limits.maxBodyBytes, kept);
     this.response = new BodyKeeper(limits.maxBodyBytes, kept);
@@ -123,6 +147,30 @@ export class OpenCapture implements Capture {
     this.responseDone = true;
   }
 
+  /** Whether another message would be kept. */
+  get wantsMessages(): boolean {
+    return this.messages.length < this.#limits.maxMessages;
+  }
+
+  addMessage(message: PassedMessage): void {
+    const index = this.messageCount++;
+    if (!this.wantsMessages) return;
+    const room = this.#limits.maxBodyBytes - this.#messageBytes;
+    const wanted = Math.min(message.payload.length, MAX_MESSAGE_BYTES, room);
+    const granted = this.#kept.take(Math.max(0, wanted));
+    const { data, encoding, keptBytes } = writeDown(
+      message.payload.subarray(0, granted),
+      message.type !== "binary",
+    );
+    this.#messageBytes += granted;
+    const { direction, type, bytes, payload: _payload, ...rest } = message;
+    this.messages.push({
+      ...{ index, direction, type, bytes, keptBytes, data, encoding },
+      atMs: this.elapsed(),
+      ...defined(rest),
+    });
+  }
+
   /** Sets the final state; a second call changes nothing. @returns whether it was open */
   close(state: ExchangeState, note?: string): boolean {
     if (this.state !== "open") return false;
@@ -130,7 +178,9 @@ export class OpenCapture implements Capture {
     this.note = note;
     this.#endMs = this.elapsed();
     // From here on it is the store that counts them.
-    this.#kept.give(this.request.keptBytes + this.response.keptBytes);
+    this.#kept.give(
+      this.request.keptBytes + this.response.keptBytes + this.#messageBytes,
+    );
     return true;
   }
 
@@ -194,10 +244,9 @@ export class OpenCapture implements Capture {
 
 /** Counts a body and keeps its beginning. */
 class BodyKeeper {
-  chunks: Buffer[] = [];
   bytes = 0;
-  keptBytes = 0;
   framing: CapturedBody["framing"] = "none";
+  readonly #list = createByteList();
   readonly #maxBytes: number;
   readonly #kept: KeptBytes;
   #full = false;
@@ -214,10 +263,22 @@ class BodyKeeper {
     const granted = this.#kept.take(wanted);
     // What is kept is the beginning, without holes.
     if (granted < bytes.length) this.#full = true;
-    if (granted === 0) return;
-    // A copy: a few bytes would keep the 64 KiB that they were read in.
-    this.chunks.push(Buffer.from(bytes.subarray(0, granted)));
-    this.keptBytes += granted;
+    if (granted > 0)
+      this.#list.add(
+        granted === bytes.length ? bytes : bytes.subarray(0, granted),
+      );
+  }
+
+  get keptBytes(): number {
+    return this.#list.length;
+  }
+  get chunks(): readonly Buffer[] {
+    return this.#list.pieces();
+  }
+
+  /** Bytes that are kept in another form, or not at all. */
+  count(bytes: number): void {
+    this.bytes += bytes;
   }
 
   facts(): CapturedBody {
@@ -226,8 +287,30 @@ class BodyKeeper {
   }
 }
 
-function headerOf(
-  head: MessageHead | undefined,
+// Text that was cut within a character loses the piece of it.
+function writeDown(
+  payload: Buffer,
+  isText: boolean,
+): Pick<ExchangeMessage, "data" | "encoding" | "keptBytes"> {
+  for (let cut = 0; isText && cut < 4 && cut <= payload.length; cut++) {
+    const kept = payload.subarray(0, payload.length - cut);
+    if (isUtf8(kept))
+      return {
+        data: kept.toString("utf8"),
+        encoding: "utf8",
+        keptBytes: kept.length,
+      };
+  }
+  return {
+    data: payload.toString("base64"),
+    encoding: "base64",
+    keptBytes: payload.length,
+  };
+}
+
+/** @returns the first value of a field */
+export function headerOf(
+  head: Pick<MessageHead, "headers"> | undefined,
   wanted: string,
 ): string | undefined {
   return head?.headers.find(

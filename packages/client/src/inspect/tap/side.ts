@@ -176,9 +176,8 @@ export function createSide(
     if (state === "stopped") return;
     divertTo = to;
     state = "diverted";
+    dropParser();
     flushHeld();
-    parser?.free();
-    parser = undefined;
   }
 
   function release(): void {
@@ -213,7 +212,11 @@ export function createSide(
     held = [];
     divertTo = undefined;
     tracker = undefined;
-    // It may be the one that is calling at this moment.
+    dropParser();
+  }
+
+  // It may be the one that is calling at this moment.
+  function dropParser(): void {
     const unused = parser;
     parser = undefined;
     if (unused) queueMicrotask(() => unused.free());

@@ -1,8 +1,8 @@
-// For the tests of this folder: a sink that remembers, and a connection that is fed by hand.
+// For the tests of this folder: a sink that remembers, and conversations that are fed by hand.
 import type { Exchange } from "@expose/protocol";
 import type { Capture, CaptureSink } from "../capture.ts";
-import type { ConnectionTap } from "./connection-tap.ts";
-import { createTap, type TapOptions } from "./create-tap.ts";
+import { tapConnection, type TapContext } from "./connection-tap.ts";
+import { createKeptBytes } from "./kept-bytes.ts";
 
 /** What a sink was told. */
 export interface Recorded extends CaptureSink {
@@ -10,7 +10,6 @@ export interface Recorded extends CaptureSink {
   readonly captures: readonly Capture[];
   readonly finishedIds: readonly string[];
   readonly missedCount: number;
-  exchanges(): Exchange[];
 }
 
 export function recordCaptures(): Recorded {
@@ -27,7 +26,6 @@ export function recordCaptures(): Recorded {
     changed: () => {},
     finished: (capture) => void finishedIds.push(capture.id),
     missed: (count) => void (missedCount += count),
-    exchanges: () => captures.map((capture) => capture.exchange()),
   };
 }
 
@@ -43,31 +41,75 @@ export type Step = readonly [
   text: string | Buffer,
 ];
 
-/** A connection and what its sink has heard. */
-export function useTap(options: TapOptions = {}): {
-  tap: ConnectionTap;
-  sink: Recorded;
-} {
-  const sink = recordCaptures();
-  return { tap: createTap(sink, options)(INFO), sink };
+/** How a conversation is played. */
+export interface PlayOptions {
+  /** Gives the pieces of a step. Default: whole. */
+  cut?: (bytes: Buffer) => Iterable<Buffer>;
+  maxBodyBytes?: number;
+  /** Whether the next exchange is captured. Default: all are. */
+  admit?: () => boolean;
+  /** What the connection ended with. */
+  error?: Error;
+  /** The upstream does not say that it has ended. */
+  noEnd?: boolean;
 }
 
-/**
- * Plays a conversation, each step in pieces.
- *
- * @param cut gives the pieces of a step
- */
+/** A connection that nothing has passed yet. */
+export function useTap(options: PlayOptions = {}) {
+  const sink = recordCaptures();
+  const context: TapContext = {
+    sink,
+    limits: {
+      maxBodyBytes: options.maxBodyBytes ?? 1_024 * 1_024,
+      maxMessages: 1_000,
+    },
+    kept: createKeptBytes(64 * 1_024 * 1_024),
+    budget: { admit: options.admit ?? (() => true) },
+  };
+  return { tap: tapConnection(INFO, context), sink, context };
+}
+
+/** Plays a conversation to its end. */
 export function play(
   steps: readonly Step[],
-  cut: (bytes: Buffer) => Iterable<Buffer> = (bytes) => [bytes],
-  options: TapOptions = {},
+  options: PlayOptions = {},
 ): Recorded {
   const { tap, sink } = useTap(options);
+  const { cut = (bytes: Buffer) => [bytes] } = options;
   for (const [from, text] of steps)
-    for (const piece of cut(Buffer.from(text)))
+    for (const piece of cut(
+      typeof text === "string" ? Buffer.from(text, "latin1") : text,
+    )) {
       if (from === "visitor") tap.fromVisitor(piece);
       else tap.fromUpstream(piece);
-  tap.upstreamEnded();
-  tap.closed();
+      // Whoever owns the stream may do with its buffers what he likes.
+      piece.fill(0x58);
+    }
+  if (!options.noEnd) tap.upstreamEnded();
+  tap.closed(options.error);
   return sink;
 }
+
+/** What was captured, without what differs from run to run. */
+export function outcome(sink: Recorded): object[] {
+  return sink.captures.map((capture) => {
+    const { id, startedAt, durationMs, timing, ...exchange } =
+      capture.exchange();
+    void [startedAt, durationMs];
+    return {
+      ...exchange,
+      finished: sink.finishedIds.includes(id),
+      phases: Object.keys(timing),
+      requestBody: Buffer.concat(capture.requestBody).toString("latin1"),
+      responseBody: Buffer.concat(capture.responseBody).toString("latin1"),
+      messagesKept: capture.messages.map(({ atMs, ...message }) => {
+        void atMs;
+        return message;
+      }),
+    };
+  });
+}
+
+/** The exchanges of a sink. */
+export const exchangesOf = (sink: Recorded): Exchange[] =>
+  sink.captures.map((capture) => capture.exchange());
