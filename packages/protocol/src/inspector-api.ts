@@ -133,7 +133,10 @@ export interface ReplayAnswer {
 }
 
 /** `POST /api/v1/replays`: the last so many that match, oldest first. */
-export interface ReplayManyOrder {
+export interface ReplayManyOrder extends Pick<
+  ReplayOrder,
+  "upstream" | "sign" | "withoutSecrets"
+> {
   readonly filter?: string;
   readonly last: number;
 }

@@ -1,9 +1,14 @@
 // The one door to what ssh2 keeps to itself. inside-ssh2.test.ts fails when an upgrade of ssh2 moves any of it.
 import type { Channel, Client } from "ssh2";
 import {
+  createWindowBudget,
   poolPadding,
+  steerFlow,
   tuneChannelClass,
   type ChannelShape,
+  type ConnectionShape,
+  type FairLink,
+  type Flow,
   type ProtocolShape,
 } from "@expose/protocol";
 
@@ -50,6 +55,23 @@ export function tuneChannels(channel: Channel): void {
 /** Makes the packets of a connection cheap, from now on. */
 export function tunePackets(client: Client): void {
   poolPadding((client as unknown as { _protocol: ProtocolShape })._protocol);
+}
+
+// Two uploads at 16 MiB each, or many that share a line.
+const MAX_WINDOW_BYTES = 32 * 1024 ** 2;
+
+/** Sizes what is on its way, both ways, by what the line carries. @param link is told when there is enough */
+export function steer(client: Client, link: FairLink): Flow {
+  return steerFlow(client as unknown as ConnectionShape, {
+    ping: (onReply) => pingServer(client, onReply),
+    now: () => performance.now(),
+    link,
+    budget: createWindowBudget(MAX_WINDOW_BYTES),
+    side: "client",
+    violated: () => {
+      throw new Error("The server sent more data than the window allows");
+    },
+  });
 }
 
 // As at the edge (ssh2-door.ts): packets of 0 bytes make ssh2's Channel._write loop for ever, tiny ones make us work

@@ -7,10 +7,15 @@ import type {
   RejectConnection,
   TcpConnectionDetails,
 } from "ssh2";
-import type { LinkPressure } from "@expose/protocol";
+import type { Flow, LinkPressure } from "@expose/protocol";
 import { ExposeError } from "../errors.ts";
 import type { ConnectionFacts } from "./connection-facts.ts";
-import { guardChannels, pingServer, tunePackets } from "./inside-ssh2.ts";
+import {
+  guardChannels,
+  pingServer,
+  steer,
+  tunePackets,
+} from "./inside-ssh2.ts";
 import { watchLiveness, type LivenessTimes } from "./liveness.ts";
 import { printable } from "./log.ts";
 import { asRemoteCommand, type RemoteCommand } from "./remote-command.ts";
@@ -43,6 +48,7 @@ export class SshConnection {
   /** Resolves when it has ended: with the reason, or with undefined after close(). Never rejects. */
   readonly closed: Promise<ExposeError | undefined>;
   readonly #client: Client;
+  readonly #flow: Flow;
   /** What it runs over; for connections through it. */
   readonly transport: Transport;
   /** The jump host's connection, which is there for this one alone. */
@@ -81,6 +87,7 @@ export class SshConnection {
     );
     tunePackets(client);
     guardChannels(client);
+    this.#flow = steer(client, transport.link);
     client.on("error", (error) =>
       this.destroy(this.#lost(printable(error.message), error)),
     );
@@ -215,6 +222,7 @@ export class SshConnection {
           (error, channel) => {
             if (error) return done(error);
             tameChannel(channel, "connection");
+            this.#flow.adopt(channel);
             done(undefined, channel);
           },
         ),
@@ -279,6 +287,7 @@ export class SshConnection {
     const deliver = (handler: ConnectionHandler): void => {
       const channel = accept();
       tameChannel(channel, "connection");
+      this.#flow.adopt(channel);
       try {
         handler(channel, {
           address: printable(details.srcIP),

@@ -1,7 +1,7 @@
 // What an SSH connection runs over: a TCP socket, or a channel of the jump host before it.
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { batchWrites, type LinkPressure } from "@expose/protocol";
+import { batchWrites, type FairLink } from "@expose/protocol";
 import type { Vitals } from "./liveness.ts";
 import { watchPressure } from "./link-pressure.ts";
 
@@ -9,7 +9,7 @@ import { watchPressure } from "./link-pressure.ts";
 export interface Transport {
   readonly stream: Duplex;
   readonly vitals: Vitals;
-  readonly link: LinkPressure;
+  readonly link: FairLink;
 }
 
 /** A connection of our own to the server. */

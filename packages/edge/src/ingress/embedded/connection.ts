@@ -1,13 +1,19 @@
 // One SSH connection from the login to the end. It owns all that was opened on it: ending it ends them.
 import type { Duplex } from "node:stream";
-import { encodeMessage, type EdgeMessage } from "@expose/protocol";
+import {
+  createWindowBudget,
+  encodeMessage,
+  type EdgeMessage,
+  type FairLink,
+  type WindowBudget,
+} from "@expose/protocol";
 import type { Connection, TcpipBindInfo } from "ssh2";
 import type { Identity } from "../../registry/identity.ts";
 import type { PlainSession, PlainTunnel } from "../handlers.ts";
 import type { IngressSession } from "../ingress.ts";
 import { createChannelOpener, type ChannelOpener } from "./channel-opener.ts";
 import { createForwards, type Forwards } from "./forwards.ts";
-import { createLink, type Link } from "./link.ts";
+import { createLink } from "./link.ts";
 import { guardLogin, type ProvenKey } from "./login.ts";
 import type { EmbeddedIngressOptions, EmbeddedLimits } from "./options.ts";
 import {
@@ -26,6 +32,8 @@ export interface ConnectionHost extends Pick<
   "findIdentity" | "handlers" | "formatTarget" | "log"
 > {
   readonly limits: EmbeddedLimits;
+  /** What the receive windows of all connections together may grow by. */
+  readonly windows: WindowBudget;
   /** Takes note of a login. @returns why the connection may hold no tunnel, for its owner to read */
   readonly loggedIn: (connection: EmbeddedConnection) => string | undefined;
 }
@@ -54,7 +62,7 @@ export class EmbeddedConnection {
   readonly #host: ConnectionHost;
   readonly #connection: Connection;
   readonly #door: Door;
-  readonly #link: Link;
+  readonly #link: FairLink;
   readonly #terminal: Terminal;
   readonly #forwards: Forwards;
   readonly #opener: ChannelOpener;
@@ -245,8 +253,12 @@ export class EmbeddedConnection {
 
   #begin(): void {
     if (this.#ended) return;
-    const { limits, log } = this.#host;
+    const { limits, log, windows } = this.#host;
     this.#upkeep = createUpkeep(limits, performance.now());
+    this.#door.steer(
+      this.#link,
+      createWindowBudget(limits.maxWindowBytes, windows),
+    );
     this.#notAllowed = this.#host.loggedIn(this);
     log.debug("ssh login", this.#who());
     this.#settleTimer = setTimeout(() => this.#settle(), limits.settleMs);

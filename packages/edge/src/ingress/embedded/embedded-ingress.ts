@@ -2,7 +2,11 @@
 // or a client sends must neither end it nor make it grow.
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
-import { batchWrites, PRODUCT_VERSION } from "@expose/protocol";
+import {
+  batchWrites,
+  createWindowBudget,
+  PRODUCT_VERSION,
+} from "@expose/protocol";
 import ssh2 from "ssh2";
 import { EdgeError } from "../../errors.ts";
 import type { Identity } from "../../registry/identity.ts";
@@ -70,6 +74,7 @@ export function createEmbeddedIngress(
   const host: ConnectionHost = {
     ...options,
     limits,
+    windows: createWindowBudget(limits.maxWindowBytesInAll),
     loggedIn(connection) {
       connections.add(connection);
       connection.onceEnded(() => connections.delete(connection));

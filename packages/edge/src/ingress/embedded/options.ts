@@ -68,6 +68,10 @@ export interface EmbeddedLimits {
   readonly rekeyAfterMs: number;
   /** Bytes that may wait for one client before its connection is given up. What http/ sends stays far below. */
   readonly maxQueuedBytes: number;
+  /** Bytes that the receive windows of one connection may grow by, on top of the 1 MiB that each channel starts with. */
+  readonly maxWindowBytes: number;
+  /** The same for all connections together. */
+  readonly maxWindowBytesInAll: number;
 }
 
 /** Bounds for an edge on a small VPS. */
@@ -90,4 +94,7 @@ export const defaultLimits: EmbeddedLimits = {
   rekeyAfterBytes: 1024 ** 3,
   rekeyAfterMs: 60 * 60 * 1_000,
   maxQueuedBytes: 32 * 1024 ** 2,
+  // Two streams at 16 MiB each, or many that share a line.
+  maxWindowBytes: 32 * 1024 ** 2,
+  maxWindowBytesInAll: 256 * 1024 ** 2,
 };

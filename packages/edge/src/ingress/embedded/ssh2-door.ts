@@ -5,9 +5,14 @@ import type { Socket } from "node:net";
 import type { Connection, ServerChannel } from "ssh2";
 import {
   poolPadding,
+  steerFlow,
   tuneChannelClass,
   type ChannelShape,
+  type ConnectionShape,
+  type FairLink,
+  type Flow,
   type ProtocolShape,
+  type WindowBudget,
 } from "@expose/protocol";
 import { escapeControls } from "../../util/escape.ts";
 
@@ -58,6 +63,11 @@ export interface Door {
   /** Starts a key exchange. */
   rekey(): void;
   /**
+   * From the login on: sizes what is on its way by what the line carries. The link is told when there is enough.
+   * @param budget what the receive windows of this connection may grow by
+   */
+  steer(link: FairLink, budget: WindowBudget): void;
+  /**
    * Says why and goodbye; ssh shows the text. Does not close the socket.
    * @param text cut at 255 bytes; control characters are escaped
    */
@@ -96,6 +106,9 @@ export function openDoor(
   const handlers = protocol._handlers;
   const live = new Map<number, AdoptedChannel>();
   const retired = new Set<number>();
+  // Who waits for an answer to a ping, in order. ssh2's server sends requests and listens to no answer.
+  const answers: (() => void)[] = [];
+  let flow: Flow | undefined;
   let broken = false;
 
   // Throwing makes ssh2 stop in the middle of what it parses; it turns the error into an 'error' event.
@@ -176,6 +189,15 @@ export function openDoor(
     }
   };
 
+  const onAnswer = (): void => answers.shift()?.();
+  handlers.REQUEST_SUCCESS = onAnswer;
+  handlers.REQUEST_FAILURE = onAnswer;
+
+  function ping(onReply: () => void): void {
+    answers.push(onReply);
+    protocol.ping();
+  }
+
   return {
     socket,
     get rekeying() {
@@ -186,10 +208,17 @@ export function openDoor(
     },
     channels: () => [...live.values()].map(({ channel }) => channel),
     ping() {
-      protocol.ping();
+      ping(() => {});
     },
     rekey() {
       connection.rekey();
+    },
+    steer(link, budget) {
+      flow = steerFlow(connection as unknown as ConnectionShape, {
+        ...{ ping, link, budget, side: "server" },
+        now: () => performance.now(),
+        violated: () => violate("More data than the window allows."),
+      });
     },
     disconnect(reason, text) {
       // After a fatal error ssh2 has said its own goodbye and cannot send any more.
@@ -202,7 +231,9 @@ export function openDoor(
       protocol._cipher.encrypt(writer.finalize(packet, true));
     },
     adopt(adopted) {
-      live.set(adopted.channel.incoming.id, adopted);
+      const { channel } = adopted;
+      live.set(channel.incoming.id, adopted);
+      if (channel.type !== "session") flow?.adopt(channel);
     },
     retire(channel) {
       const { id } = channel.incoming;
@@ -281,6 +312,9 @@ function checkShape(inner: PrivateConnection): void {
       CHANNEL_OPEN_CONFIRMATION: protocol?._handlers?.CHANNEL_OPEN_CONFIRMATION,
       CHANNEL_DATA: protocol?._handlers?.CHANNEL_DATA,
       CHANNEL_CLOSE: protocol?._handlers?.CHANNEL_CLOSE,
+      channelData: protocol?.channelData,
+      channelWindowAdjust: protocol?.channelWindowAdjust,
+      forwardedTcpip: protocol?.forwardedTcpip,
     }).map(
       ([name, value]) =>
         [name, typeof value === "function" ? value : undefined] as const,
@@ -313,6 +347,8 @@ interface PrivateProtocol {
     ): void;
     CHANNEL_DATA(peer: unknown, recipient: number, data: Buffer): void;
     CHANNEL_CLOSE(peer: unknown, recipient: number): void;
+    REQUEST_SUCCESS?: () => void;
+    REQUEST_FAILURE?: () => void;
   };
   /** Our KEXINIT while a key exchange is under way. */
   readonly _kexinit: unknown;
@@ -329,6 +365,9 @@ interface PrivateProtocol {
   readonly _cipher: { encrypt(packet: Buffer): void };
   ping(): void;
   channelClose(peerId: number): void;
+  readonly channelData: unknown;
+  readonly channelWindowAdjust: unknown;
+  readonly forwardedTcpip: unknown;
 }
 
 interface PrivateSession {

@@ -1,0 +1,142 @@
+// Guards what packages/protocol/src/ssh-flow.ts assumes of ssh2's client, on a real client and a real server of ssh2's.
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { afterAll, describe, expect, it } from "vitest";
+import { START_WINDOW_BYTES, type Flow } from "@expose/protocol";
+import { steer } from "./inside-ssh2.ts";
+import { watchPressure } from "./link-pressure.ts";
+import { tameChannel } from "./tame-channel.ts";
+import { createSandbox } from "./testing/sandbox.ts";
+import { connectPair } from "./testing/ssh2-pair.ts";
+
+const sandbox = createSandbox();
+afterAll(() => sandbox.dispose());
+
+interface Internals {
+  incoming: { window: number };
+  outgoing: { window: number };
+}
+interface Protocol {
+  channelWindowAdjust(id: number, bytes: number): void;
+}
+
+async function useSteered() {
+  const pair = await connectPair(sandbox);
+  const link = watchPressure(pair.socket, undefined);
+  const flow: Flow = steer(pair.client, link);
+  const granted: number[] = [];
+  const { _protocol: protocol } = pair.client as unknown as {
+    _protocol: Protocol;
+  };
+  const adjust = protocol.channelWindowAdjust;
+  protocol.channelWindowAdjust = (id, bytes) => {
+    granted.push(bytes);
+    adjust.call(protocol, id, bytes);
+  };
+  const { near, far } = await pair.forward((channel) => {
+    tameChannel(channel, "connection");
+    flow.adopt(channel);
+  });
+  near.on("error", () => {});
+  return { ...pair, link, flow, granted, near, far };
+}
+
+const sum = (numbers: number[]): number => numbers.reduce((a, b) => a + b, 0);
+const sha = (bytes: Buffer): string =>
+  createHash("sha256").update(bytes).digest("hex");
+
+describe("a steered connection", () => {
+  it("announces the window that channels start with", async () => {
+    const { near, far } = await useSteered();
+    expect((far as unknown as Internals).outgoing.window).toBe(
+      START_WINDOW_BYTES,
+    );
+    expect((near as unknown as Internals).incoming.window).toBe(
+      Number.MAX_SAFE_INTEGER,
+    );
+  });
+
+  it("knows its round trip", async () => {
+    const { flow, near, far } = await useSteered();
+    far.write("x");
+    await once(near, "data");
+    expect(flow.roundTripMs).toBeGreaterThan(0);
+    expect(flow.roundTripMs).toBeLessThan(1_000);
+  });
+
+  it.each(["flows", "is read by and by", "is iterated over"])(
+    "gives the window back for what %s, and ssh2 gives none by itself",
+    async (how) => {
+      const { near, far, granted } = await useSteered();
+      const body = randomBytes(20_000_000);
+      far.end(body);
+      const got: Buffer[] = [];
+      if (how === "is iterated over") {
+        for await (const chunk of near) got.push(chunk as Buffer);
+      } else if (how === "flows") {
+        near.on("data", (chunk: Buffer) => {
+          got.push(chunk);
+          // A reader that stops now and then: the window must come back each time.
+          if (got.length % 5 !== 0) return;
+          near.pause();
+          setImmediate(() => near.resume());
+        });
+        await once(near, "end");
+      } else {
+        near.on("readable", () => {
+          const chunk = near.read() as Buffer | null;
+          if (chunk !== null) got.push(chunk);
+        });
+        await once(near, "end");
+      }
+      expect(sha(Buffer.concat(got))).toBe(sha(body));
+      // All but the first window was granted, and never more than the largest one ahead.
+      expect(sum(granted)).toBeGreaterThanOrEqual(
+        body.length - START_WINDOW_BYTES,
+      );
+      expect(sum(granted)).toBeLessThan(body.length + 16 * 1024 ** 2);
+    },
+  );
+
+  it("grants nothing while nobody reads, and again when somebody does", async () => {
+    const { near, far, granted } = await useSteered();
+    near.pause();
+    far.write(Buffer.alloc(3 * START_WINDOW_BYTES));
+    while (near.readableLength < START_WINDOW_BYTES)
+      await new Promise(setImmediate);
+    expect(granted).toEqual([]);
+    let got = 0;
+    near.on("data", (chunk: Buffer) => (got += chunk.length));
+    near.resume();
+    while (got < 3 * START_WINDOW_BYTES) await once(near, "data");
+    expect(granted.length).toBeGreaterThan(0);
+  });
+
+  it("ends when the server sends more than was granted", async () => {
+    const { client, near, far } = await useSteered();
+    near.pause();
+    (far as unknown as Internals).outgoing.window = 1e9;
+    const error = once(client, "error");
+    far.write(Buffer.alloc(2 * START_WINDOW_BYTES));
+    await expect(error).resolves.toMatchObject([
+      { message: expect.stringContaining("more data than the window allows") },
+    ]);
+  });
+
+  it("is full while much is on its way, though the socket has taken it all", async () => {
+    const { server, near, far, link, socket, flow } = await useSteered();
+    far.resume();
+    near.write("x");
+    while (flow.roundTripMs === undefined) await new Promise(setImmediate);
+    expect(link.isFull()).toBe(false);
+    const { _sock: farSocket } = server as unknown as { _sock: Socket };
+    farSocket.pause();
+    near.write(Buffer.alloc(300_000));
+    while (socket.writableLength > 0) await new Promise(setImmediate);
+    expect(link.isFull()).toBe(true);
+    farSocket.resume();
+    await new Promise<void>((resolve) => link.onceDrained(resolve));
+    expect(link.isFull()).toBe(false);
+  });
+});
