@@ -3,6 +3,7 @@ import type { RequestObserver } from "../access-log/record.ts";
 import type { Router } from "../routes/tunnel.ts";
 import type { PublicAddress, TrustedProxies } from "./forwarded.ts";
 import type { HttpLimits, HttpTimeouts } from "./limits.ts";
+import type { LaneOptions } from "./plain-lane.ts";
 import type { TunnelStates } from "./tunnel-state.ts";
 import type { LiveUpgrade } from "./live-upgrade.ts";
 import type { Visit } from "./visit.ts";
@@ -15,6 +16,7 @@ export interface Engine {
   readonly limits: HttpLimits;
   readonly timeouts: HttpTimeouts;
   readonly proxies: TrustedProxies;
+  readonly lane: LaneOptions;
   /** The port is set once the first one is bound, where nobody said which it is. */
   readonly address: { scheme: PublicAddress["scheme"]; port: number };
   /** Milliseconds since 1970, for records. */

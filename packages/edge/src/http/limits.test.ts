@@ -42,7 +42,7 @@ describe("a request's head", () => {
 
   test("that does not come in time is answered with 408, and a connection that sends nothing is closed", async () => {
     const upstream = await useCannedUpstream(OK);
-    const { connect, records, record } = await useEdge(upstream.port, {
+    const { connect, records, record, advance } = await useEdge(upstream.port, {
       timeouts: { headersMs: 50, sweepMs: 10 },
     });
     const [slow, silent] = [await connect(), await connect()];
@@ -50,6 +50,7 @@ describe("a request's head", () => {
     expect(await slow.untilEnded()).toMatch(
       /^HTTP\/1.1 408 [^]*\r\nExpose-Error: request-timeout\r\n/,
     );
+    await advance(51);
     expect(await silent.untilEnded()).toBe("");
     expect(await record()).toMatchObject({
       status: 408,

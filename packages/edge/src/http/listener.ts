@@ -15,6 +15,7 @@ import {
   type HttpLimits,
   type HttpTimeouts,
 } from "./limits.ts";
+import { MAX_PLAIN_BYTES } from "./plain-request.ts";
 import { TunnelStates } from "./tunnel-state.ts";
 import { createVisitorServer } from "./visitor-server.ts";
 
@@ -146,6 +147,7 @@ function createEngine(options: HttpEdgeOptions): Engine {
   const limits = { ...defaultHttpLimits, ...options.limits };
   const timeouts = { ...defaultHttpTimeouts, ...options.timeouts };
   const onBug = options.onBug ?? throwLater;
+  const now = options.now ?? Date.now;
   const clock = options.clock ?? (() => performance.now());
   return {
     router: options.router,
@@ -153,8 +155,14 @@ function createEngine(options: HttpEdgeOptions): Engine {
     limits,
     timeouts,
     proxies: createTrustedProxies(options.trustedProxies ?? []),
+    lane: {
+      maxHeadBytes: Math.min(MAX_PLAIN_BYTES, limits.requestHeadBytes / 2),
+      // As Node's server says it on connections that it reads.
+      keepAliveLines: `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(timeouts.keepAliveMs / 1_000)}\r\n`,
+      now,
+    },
     address: { scheme: options.publicScheme, port: options.publicPort },
-    now: options.now ?? Date.now,
+    now,
     onBug,
     tunnels: new TunnelStates(limits, timeouts, onBug),
     connections: new Set(),

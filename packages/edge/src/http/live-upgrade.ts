@@ -234,7 +234,7 @@ export class LiveUpgrade implements VisitTask, UpgradeEvents {
     // No limit but the visitor's own holds from here.
     this.#movedAt = Number.POSITIVE_INFINITY;
     visit.status = status;
-    const out = visit.response;
+    const out = visit.respondToUpgrade();
     out.sendDate = false;
     out.writeHead(status, response.statusMessage ?? "", [
       ...filterResponseHeaders(

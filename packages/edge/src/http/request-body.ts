@@ -1,4 +1,5 @@
 // Moves a request's body from the visitor to the upstream: framed anew, one piece at a time, as fast as the slower side.
+import type { EdgeRequest } from "./edge-request.ts";
 import { CHUNKED } from "./framing.ts";
 import { mayBeTrailer } from "./header-kinds.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
@@ -10,6 +11,7 @@ const COPY_BELOW = 16 * 1024;
 /** The body of one request on its way. */
 export class RequestBody {
   readonly #visit: Visit;
+  readonly #request: EdgeRequest;
   readonly #connection: UpstreamConnection;
   readonly #chunked: boolean;
   /** Not sent yet: the head, until the first piece of the body or the end of this tick. */
@@ -29,6 +31,8 @@ export class RequestBody {
     head: string,
   ) {
     this.#visit = visit;
+    // Plain requests have none.
+    this.#request = visit.incoming!;
     this.#connection = connection;
     this.#chunked = framing === CHUNKED;
     this.#unsent = head;
@@ -42,7 +46,7 @@ export class RequestBody {
 
   /** Begins to read from the visitor. */
   start(): void {
-    const { request } = this.#visit;
+    const request = this.#request;
     request.on("data", this.#onData);
     request.on("end", this.#onEnd);
     // What has come with the head already flows in the next tick, before this: both go out in one write then.
@@ -54,13 +58,13 @@ export class RequestBody {
     if (!this.#paused || this.#stopped) return;
     this.#paused = false;
     this.movedAt = this.#visit.engine.coarseNow;
-    this.#visit.request.resume();
+    this.#request.resume();
   }
 
   /** Lets go of the visitor's side; what becomes of the rest is up to others. */
   stop(): void {
     this.#stopped = true;
-    const { request } = this.#visit;
+    const request = this.#request;
     request.off("data", this.#onData);
     request.off("end", this.#onEnd);
   }
@@ -71,14 +75,14 @@ export class RequestBody {
     this.movedAt = visit.engine.coarseNow;
     if (this.#send(piece)) return;
     this.#paused = true;
-    visit.request.pause();
+    this.#request.pause();
   };
 
   readonly #onEnd = (): void => {
     if (this.#chunked) {
       this.#flushHead();
       this.#connection.write(
-        `0\r\n${trailerLines(this.#visit.request.rawTrailers)}\r\n`,
+        `0\r\n${trailerLines(this.#request.rawTrailers)}\r\n`,
       );
     }
     this.done = true;

@@ -49,6 +49,17 @@ export function readRequestHead(raw: readonly string[]): RequestHead {
   return head;
 }
 
+/** All fields of a name, joined by commas (RFC 9110 section 5.3); undefined where there is none. @param lower lower-case */
+export function joinedField(
+  raw: readonly string[],
+  lower: string,
+): string | undefined {
+  let value: string | undefined;
+  for (let i = 0; i + 1 < raw.length; i += 2)
+    if (raw[i]!.toLowerCase() === lower) value = joined(value, raw[i + 1]!);
+  return value;
+}
+
 /**
  * Adds the names in a Connection field to those that belong to one hop (RFC 9110 section 7.6.1). `close`, `keep-alive`
  * and `upgrade` are options of the connection and name no field that is not dropped anyway.

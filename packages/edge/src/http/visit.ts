@@ -7,8 +7,10 @@ import { renderErrorPage, statusOf } from "./error-page.ts";
 import { tell } from "./record.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Share } from "./shares.ts";
+import { joinedField } from "./request-head.ts";
 import type { TunnelState } from "./tunnel-state.ts";
 import type { VisitorConnection } from "./visitor-connection.ts";
+import type { VisitorRequest, VisitorResponse } from "./visitor-message.ts";
 import { visitorKey } from "./visitor-key.ts";
 
 /** What a visit is busy with, as far as others can end it. */
@@ -23,13 +25,15 @@ export interface VisitTask {
 export class Visit {
   readonly engine: Engine;
   readonly connection: VisitorConnection;
-  readonly request: EdgeRequest;
+  readonly request: VisitorRequest;
+  /** The request as Node has it, which can have a body; undefined for a plain one. */
+  readonly incoming: EdgeRequest | undefined;
   readonly isHead: boolean;
   readonly isUpgrade: boolean;
   readonly startedAt: number;
   /** The beginning, by the engine's clock; the other times are 0 until they come. */
   readonly start: number;
-  #response: ServerResponse | undefined;
+  #response: VisitorResponse | undefined;
   #counted = false;
   /** Whether the visitor waits for 100 Continue before it sends the body. */
   awaitsContinue: boolean;
@@ -57,13 +61,15 @@ export class Visit {
   /** @param response absent for an upgrade, which is answered on the bare socket */
   constructor(
     connection: VisitorConnection,
-    request: EdgeRequest,
-    response: ServerResponse | undefined,
-    awaitsContinue: boolean,
+    request: VisitorRequest,
+    response: VisitorResponse | undefined,
+    incoming?: EdgeRequest,
+    awaitsContinue = false,
   ) {
     this.engine = connection.engine;
     this.connection = connection;
     this.request = request;
+    this.incoming = incoming;
     this.#response = response;
     this.awaitsContinue = awaitsContinue;
     this.isHead = request.method === "HEAD";
@@ -73,12 +79,18 @@ export class Visit {
     this.start = this.engine.clock();
     this.engine.coarseNow = this.start;
     this.engine.visits.add(this);
-    response?.on("error", ignoreError);
   }
 
   /** Where the answer goes. */
-  get response(): ServerResponse {
-    return (this.#response ??= respondOn(this.request));
+  get response(): VisitorResponse {
+    return (this.#response ??= this.respondToUpgrade());
+  }
+
+  /** Makes the answer to an upgrade that Node has let go of. */
+  respondToUpgrade(): ServerResponse {
+    const response = respondOn(this.incoming!);
+    this.#response = response;
+    return response;
   }
 
   /** Whether the answer must say that the connection ends with it. */
@@ -99,7 +111,11 @@ export class Visit {
     this.leaveCount();
     this.tunnel = tunnel;
     this.#counted = true;
-    this.share = tunnel.shares.enter(visitorKey(this.visitor));
+    this.share = tunnel.shares.enter(
+      this.visitor === this.connection.address
+        ? this.connection.key
+        : visitorKey(this.visitor),
+    );
     return !tunnel.shares.exceeded(this.share);
   }
 
@@ -120,7 +136,7 @@ export class Visit {
     const tunnel = this.tunnel?.tunnel;
     const page = renderErrorPage(refusal, {
       hostname: this.hostname,
-      accept: request.headers.accept,
+      accept: joinedField(request.rawHeaders, "accept"),
       upstream: tunnel?.upstream,
       reason: tunnel?.upstreamDown?.reason,
     });

@@ -2,11 +2,15 @@
 // without tearing the last answer off.
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { ConnectionEnd } from "./connection-end.ts";
 import type { EdgeRequest } from "./edge-request.ts";
 import type { Engine } from "./engine.ts";
 import { renderRawResponse } from "./error-page.ts";
 import { plainAddress } from "./forwarded.ts";
-import { MAX_DRAINED_BYTES, MAX_PIPELINED_REQUESTS } from "./limits.ts";
+import { MAX_PIPELINED_REQUESTS } from "./limits.ts";
+import type { PlainAnswer } from "./plain-answer.ts";
+import { PlainLane, type LaneOwner } from "./plain-lane.ts";
+import type { PlainRequest } from "./plain-request.ts";
 import { serveRequest, serveUpgrade } from "./pipeline.ts";
 import { tellUnread } from "./record.ts";
 import type { Refusal } from "./refusal.ts";
@@ -14,14 +18,18 @@ import { Visit } from "./visit.ts";
 import { visitorKey } from "./visitor-key.ts";
 
 /** A connection of a visitor. It enters the engine's books when it is made and leaves them when the socket closes. */
-export class VisitorConnection {
+export class VisitorConnection implements LaneOwner {
   readonly engine: Engine;
   readonly address: string;
   readonly port: number;
   /** Whether the peer is a trusted proxy. */
   readonly trusted: boolean;
   readonly #socket: Socket;
-  readonly #key: string;
+  /** What its visitor is counted by. */
+  readonly key: string;
+  readonly #giveToNode: (socket: Socket) => void;
+  /** Undefined once Node's server reads it. */
+  #lane: PlainLane | undefined;
   #current: Visit | undefined;
   /** Pipelined requests, which wait: what a POST does must be done before the GET behind it (RFC 9112 section 9.3.2). */
   readonly #waiting: { visit: Visit; begin: (visit: Visit) => void }[] = [];
@@ -30,34 +38,40 @@ export class VisitorConnection {
   #upgraded = false;
   /** Bytes that had come when the last answer ended; more means that a head is on its way. */
   #bytesAtIdle = 0;
-  #drainedBytes = 0;
-  /** When the rest of a body, or of a broken connection, has been read long enough. 0: nothing is being drained. */
-  #drainUntil = 0;
-  #bytesWritten = 0;
-  #movedAt: number;
+  readonly #end: ConnectionEnd;
+  /** When the last answer was out, or the connection began. */
+  #idleSince: number;
 
-  constructor(engine: Engine, socket: Socket) {
+  /** @param giveToNode makes Node's HTTP server read the socket from now on */
+  constructor(
+    engine: Engine,
+    socket: Socket,
+    giveToNode: (socket: Socket) => void,
+  ) {
     this.engine = engine;
     this.#socket = socket;
+    this.#giveToNode = giveToNode;
     this.address = plainAddress(socket.remoteAddress ?? "");
     this.port = socket.remotePort ?? 0;
     this.trusted = engine.proxies.has(this.address);
-    this.#key = visitorKey(this.address);
-    this.#movedAt = engine.coarseNow;
+    this.key = visitorKey(this.address);
+    this.#end = new ConnectionEnd(engine, socket);
+    this.#idleSince = engine.coarseNow;
     engine.connections.add(this);
     const { perVisitor } = engine;
-    perVisitor.set(this.#key, (perVisitor.get(this.#key) ?? 0) + 1);
-    socket.on("end", () => this.#ended());
-    socket.on("close", () => this.#closed());
+    perVisitor.set(this.key, (perVisitor.get(this.key) ?? 0) + 1);
+    socket.on("end", this.#onEnd);
+    socket.on("close", this.#onClose);
     // What went wrong is of no interest; `close` follows and ends what is running.
     socket.on("error", ignoreError);
+    this.#lane = new PlainLane(socket, this, engine.lane);
   }
 
   /** How many connections its visitor has, as a share of what one may have. A trusted proxy speaks for many: 0. */
   get excess(): number {
     if (this.trusted) return 0;
     return (
-      this.engine.perVisitor.get(this.#key)! /
+      this.engine.perVisitor.get(this.key)! /
       this.engine.limits.connectionsPerVisitor
     );
   }
@@ -72,21 +86,40 @@ export class VisitorConnection {
     return (
       this.#current === undefined &&
       !this.#broken &&
-      this.#drainUntil === 0 &&
+      !this.#end.draining &&
       this.#socket.bytesRead === this.#bytesAtIdle
     );
   }
 
-  /** Takes a request. @param awaitsContinue whether the visitor waits for 100 Continue before it sends the body */
-  receive(
+  /** Takes a plain request. */
+  receive(request: PlainRequest, response: PlainAnswer): void {
+    if (this.#broken || !this.#socket.writable) return;
+    this.#begin(new Visit(this, request, response), serveRequest);
+  }
+
+  /** Gives the connection to Node's server, which finds it as it would be without the lane. */
+  leaveLane(): void {
+    const socket = this.#socket;
+    this.#lane = undefined;
+    // Node's listeners come first, as on a connection that was its own from the beginning.
+    socket.off("end", this.#onEnd);
+    socket.off("close", this.#onClose);
+    this.#giveToNode(socket);
+    socket.on("end", this.#onEnd);
+    socket.on("close", this.#onClose);
+  }
+
+  /** Takes a request from Node. @param awaitsContinue whether the visitor waits for 100 Continue before the body */
+  receiveFromNode(
     request: EdgeRequest,
     response: ServerResponse,
     awaitsContinue: boolean,
   ): void {
+    response.on("error", ignoreError);
     // Behind an answer that ends the connection, or on one that is half closed already.
     if (this.#broken || !this.#socket.writable) return;
     if (this.#waiting.length >= MAX_PIPELINED_REQUESTS) return this.destroy();
-    const visit = new Visit(this, request, response, awaitsContinue);
+    const visit = new Visit(this, request, response, request, awaitsContinue);
     // Node gives a response its socket when the one before it is out, so this is the order of the answers as well.
     if (response.socket) return this.#begin(visit, serveRequest);
     this.#waiting.push({ visit, begin: serveRequest });
@@ -99,7 +132,7 @@ export class VisitorConnection {
     if (this.#current || this.#waiting.length > 0 || this.#broken)
       return this.destroy();
     this.#broken = true;
-    this.#begin(new Visit(this, request, undefined, false), (visit) =>
+    this.#begin(new Visit(this, request, undefined, request), (visit) =>
       serveUpgrade(visit, this.#socket, head),
     );
   }
@@ -112,14 +145,14 @@ export class VisitorConnection {
   reject(refusal: Refusal, ended: boolean): void {
     const last = this.#waiting.at(-1);
     const visit = last?.visit ?? this.#current;
-    const inBody = visit !== undefined && !visit.request.complete;
+    const inBody = visit?.incoming?.complete === false;
     if (this.#broken && !inBody) return;
     // Nobody who half-closes in a body reads the answer; and nobody who has sent nothing waits for one.
     if (inBody && ended) return this.destroy();
     if (!visit && this.#socket.bytesRead === 0) return this.destroy();
     this.#broken = true;
     // It is the rest of a body that was answered already: a second answer would pass for that of the next request.
-    if (!visit && this.#drainUntil > 0) return this.#endSoon();
+    if (!visit && this.#end.draining) return this.#end.soon();
     if (inBody && last) last.begin = (late) => late.answer(refusal);
     else if (inBody) {
       visit.task?.abort();
@@ -136,7 +169,7 @@ export class VisitorConnection {
   sayAndClose(refusal: Refusal): void {
     this.#broken = true;
     this.#socket.end(renderRawResponse(refusal, new Date(this.engine.now())));
-    this.#startDraining();
+    this.#end.drain();
   }
 
   /** For a visit of this connection: it is over. */
@@ -149,11 +182,18 @@ export class VisitorConnection {
     this.#current = undefined;
     if (!this.#socket.writable || this.#upgraded) return;
     this.#bytesAtIdle = this.#socket.bytesRead;
-    this.#finishReading(visit);
+    this.#idleSince = this.engine.coarseNow;
+    if (visit.incoming)
+      this.#end.finishReading(visit.incoming, visit.isUpgrade, () => {
+        this.#bytesAtIdle = this.#socket.bytesRead;
+        return !this.#broken;
+      });
     if (this.#waiting.length > 0) return;
     // The answer may have begun before the edge began to stop, and promised to serve another.
     if (this.engine.draining) this.#broken = true;
-    if (this.#broken) visit.response.once("finish", () => this.#endSoon());
+    const asked = this.#lane?.finished() === true;
+    if (this.#broken) visit.response.once("finish", () => this.#end.soon());
+    else if (asked) this.#end.now();
   }
 
   /** From now on the socket belongs to a WebSocket, and its half-close is no abort. */
@@ -164,7 +204,7 @@ export class VisitorConnection {
   /** Half-closes, and closes when the visitor has, or has had time to. For a connection that is idle. */
   endGently(): void {
     this.#broken = true;
-    this.#endSoon();
+    this.#end.soon();
   }
 
   /** Resolves when it has closed. */
@@ -186,9 +226,7 @@ export class VisitorConnection {
    */
   breakOff(reset: boolean): void {
     this.#broken = true;
-    const socket = this.#socket;
-    if (reset) socket.write("", () => socket.resetAndDestroy());
-    else socket.destroySoon();
+    this.#end.breakOff(reset);
   }
 
   /** Takes no request any more. Those that it has are served. */
@@ -204,18 +242,16 @@ export class VisitorConnection {
 
   /** Ends the connection if a time limit has passed. @param now by the engine's clock */
   check(now: number): void {
-    const { visitorStallMs } = this.engine.timeouts;
-    const { bytesWritten, writableLength } = this.#socket;
-    if (writableLength === 0 || bytesWritten !== this.#bytesWritten) {
-      this.#bytesWritten = bytesWritten;
-      this.#movedAt = now;
-      if (
-        this.#drainUntil > 0 &&
-        now > this.#drainUntil &&
-        writableLength === 0
-      )
-        this.destroy();
-    } else if (now - this.#movedAt > visitorStallMs) this.destroy();
+    if (this.#end.isOverdue(now) || (this.#lane && this.#idlesTooLong(now)))
+      this.destroy();
+  }
+
+  // Node closes idle connections in time; those in the lane it does not know of.
+  #idlesTooLong(now: number): boolean {
+    if (this.#current || this.#broken) return false;
+    const { headersMs, keepAliveMs } = this.engine.timeouts;
+    const limitMs = this.#socket.bytesRead === 0 ? headersMs : keepAliveMs;
+    return now - this.#idleSince > limitMs;
   }
 
   #next(): void {
@@ -228,57 +264,22 @@ export class VisitorConnection {
     begin(visit);
   }
 
-  // What is left of a body must be read, or the next request is never reached; but not for ever.
-  #finishReading({ request, isUpgrade }: Visit): void {
-    if (request.readableEnded) return;
-    if (request.complete && !isUpgrade) {
-      request.resume();
-      return;
-    }
-    this.#startDraining();
-    // Node closes the socket itself behind an answer that says so. With bytes unread that is a reset, which takes the
-    // answer away from a visitor that has not read it yet.
-    this.#socket.destroySoon = () => this.#endSoon();
-    if (isUpgrade) {
-      this.#socket.resume();
-      return;
-    }
-    request.on("data", (chunk: Buffer) => {
-      this.#drainedBytes += chunk.length;
-      if (this.#drainedBytes > MAX_DRAINED_BYTES) this.destroy();
-    });
-    request.on("end", () => {
-      if (!this.#broken) this.#drainUntil = 0;
-      this.#bytesAtIdle = this.#socket.bytesRead;
-    });
-    request.resume();
-  }
-
-  #startDraining(): void {
-    this.#drainedBytes = 0;
-    this.#drainUntil = this.engine.coarseNow + this.engine.timeouts.drainMs;
-  }
-
-  #endSoon(): void {
-    if (this.#drainUntil === 0) this.#startDraining();
-    this.#socket.end();
-  }
-
   // The visitor has half-closed. Whoever does that while an answer is due has gone away: browsers close like this, and
   // no other sign of it would come before something is written.
-  #ended(): void {
+  readonly #onEnd = (): void => {
     if (this.#current && !this.#current.over && !this.#upgraded) this.destroy();
-  }
+    else if (this.#lane) this.#socket.end();
+  };
 
-  #closed(): void {
+  readonly #onClose = (): void => {
     const { engine } = this;
     engine.connections.delete(this);
-    const left = engine.perVisitor.get(this.#key)! - 1;
-    if (left > 0) engine.perVisitor.set(this.#key, left);
-    else engine.perVisitor.delete(this.#key);
+    const left = engine.perVisitor.get(this.key)! - 1;
+    if (left > 0) engine.perVisitor.set(this.key, left);
+    else engine.perVisitor.delete(this.key);
     for (const { visit } of this.#waiting.splice(0)) visit.abort();
     this.#current?.abort();
-  }
+  };
 }
 
 // The socket fails on its own, and its `close` tells.

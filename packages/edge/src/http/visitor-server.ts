@@ -32,13 +32,20 @@ export function createVisitorServer(
   // Node drops the fields above its limit in silence, Content-Length among them. The pipeline refuses them instead.
   server.maxHeadersCount = 0;
 
+  // Connections begin in the quick lane, and come to Node when they leave it.
+  const nodeListeners = server.listeners("connection");
+  server.removeAllListeners("connection");
+  const giveToNode = (socket: Socket): void => {
+    for (const listener of nodeListeners) listener.call(server, socket);
+  };
+
   server.on("connection", (socket) => {
     if (engine.connections.size >= limits.connections) {
       engine.refusedConnections++;
       socket.destroy();
       return;
     }
-    const connection = new VisitorConnection(engine, socket);
+    const connection = new VisitorConnection(engine, socket, giveToNode);
     connections.set(socket, connection);
     const excess = connection.excess;
     if (excess <= 1) return;
@@ -47,14 +54,14 @@ export function createVisitorServer(
     else connection.sayAndClose({ code: "visitor-busy", retryAfterS: 10 });
   });
   server.on("request", (request, response) =>
-    connections.get(request.socket)?.receive(request, response, false),
+    connections.get(request.socket)?.receiveFromNode(request, response, false),
   );
   server.on("checkContinue", (request, response) =>
-    connections.get(request.socket)?.receive(request, response, true),
+    connections.get(request.socket)?.receiveFromNode(request, response, true),
   );
   // The pipeline refuses it, like any other request.
   server.on("checkExpectation", (request, response) =>
-    connections.get(request.socket)?.receive(request, response, false),
+    connections.get(request.socket)?.receiveFromNode(request, response, false),
   );
   server.on("upgrade", (request, socket, head) =>
     connections.get(socket as Socket)?.receiveUpgrade(request, head),

@@ -1,0 +1,137 @@
+// Connections begin in the quick lane and may leave it at any byte; nobody may notice when.
+import { setImmediate } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import {
+  get,
+  request,
+  useCannedUpstream,
+  useEdge,
+  useRawUpstream,
+} from "./edge.fixture.ts";
+
+const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const FIRST = request("GET", "/1");
+const LAST = get("/2");
+
+describe("a connection", () => {
+  test("gets the same answers wherever its bytes are divided", async () => {
+    const upstream = await useCannedUpstream(OK);
+    const { connect, record, records } = await useEdge(upstream.port);
+    const text = FIRST + LAST;
+    const expected = ["HTTP/1.1 200 OK", "HTTP/1.1 200 OK"];
+    for (let at = 1; at < text.length; at++) {
+      const wire = await connect();
+      wire.socket.setNoDelay(true);
+      wire.write(text.slice(0, at));
+      // Until the edge, in the same process, has read it.
+      if (at >= FIRST.length) await wire.until("ok");
+      else for (let turns = 0; turns < 3; turns++) await setImmediate();
+      wire.write(text.slice(at));
+      const answers = await wire.untilEnded();
+      expect(answers.match(/HTTP\/1.1 [^\r]*/g)).toEqual(expected);
+    }
+    await record((text.length - 1) * 2 - 1);
+    expect(records.every(({ status }) => status === 200)).toBe(true);
+  });
+
+  test("gets pipelined answers in order, the first of which was under way in the lane", async () => {
+    const upstream = await useRawUpstream();
+    const { connect } = await useEdge(upstream.port);
+    const wire = await connect();
+    wire.write(FIRST);
+    const first = await upstream.wire(0);
+    await first.until("GET /1");
+    wire.write(request("POST", "/2", ["Content-Length: 3"], "abc"));
+    wire.write(get("/3"));
+    first.write(OK.replace("ok", "A1"));
+    await first.until("abc");
+    first.write(OK.replace("ok", "B2"));
+    await first.until("GET /3");
+    first.write(OK.replace("ok", "C3"));
+    const answers = await wire.untilEnded();
+    expect(answers.match(/A1|B2|C3/g)).toEqual(["A1", "B2", "C3"]);
+  });
+
+  test("that sends more ahead of an answer than is kept loses none of it", async () => {
+    const upstream = await useRawUpstream();
+    const { connect } = await useEdge(upstream.port);
+    const wire = await connect();
+    wire.write(FIRST);
+    const first = await upstream.wire(0);
+    await first.until("GET /1");
+    const body = "0123456789".repeat(100_000);
+    wire.write(
+      request(
+        "POST",
+        "/2",
+        [`Content-Length: ${body.length}`, "Connection: close"],
+        body,
+      ),
+    );
+    first.write(OK);
+    await first.until(/POST \/2[^]*\r\n\r\n[^]{1000000}$/);
+    expect(first.text.endsWith(body)).toBe(true);
+    first.write(OK);
+    expect((await wire.untilEnded()).match(/ok/g)).toHaveLength(2);
+  });
+
+  test("says how long it is kept, and is closed when it was idle for longer", async () => {
+    const upstream = await useCannedUpstream(OK);
+    const { connect, advance } = await useEdge(upstream.port);
+    const wire = await connect();
+    wire.write(FIRST);
+    expect(await wire.until("ok")).toMatch(
+      /\r\nConnection: keep-alive\r\nKeep-Alive: timeout=65\r\n/,
+    );
+    await advance(65_000);
+    wire.write(FIRST);
+    await wire.until(/ok[^]*ok/);
+    await advance(65_001);
+    await wire.untilEnded();
+  });
+
+  test("that the visitor half-closes while idle is closed", async () => {
+    const upstream = await useCannedUpstream(OK);
+    const { connect } = await useEdge(upstream.port);
+    const wire = await connect();
+    wire.write(FIRST);
+    await wire.until("ok");
+    wire.socket.end();
+    await wire.untilEnded();
+  });
+});
+
+describe("an answer", () => {
+  test("of unknown length comes in chunks, with its trailers", async () => {
+    const upstream = await useCannedUpstream(
+      "HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\nX-Sum: 1\r\n\r\n",
+    );
+    const { connect } = await useEdge(upstream.port);
+    const wire = await connect();
+    wire.write(FIRST);
+    expect(await wire.until("X-Sum: 1\r\n\r\n")).toMatch(
+      /\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\nX-Sum: 1\r\n\r\n$/,
+    );
+  });
+
+  test.each([
+    ["HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"],
+    ["HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"],
+    ["GET", "HTTP/1.1 204 No Content\r\n\r\n"],
+    ["GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\n\r\n"],
+  ])(
+    "to %s without a body leaves the connection to the next: %j",
+    async (method, answer) => {
+      const upstream = await useCannedUpstream(answer);
+      const { connect } = await useEdge(upstream.port);
+      const wire = await connect();
+      for (const round of [1, 2, 3]) {
+        wire.write(request(method, "/"));
+        const text = await wire.until(
+          new RegExp(`^(?:HTTP/1.1 [^]*?\r\n\r\n){${round}}$`),
+        );
+        expect(text).not.toContain("Transfer-Encoding");
+      }
+    },
+  );
+});

@@ -1,0 +1,97 @@
+// The quick way for plain requests: they are read here and answered on the bare socket, for half of what Node's HTTP
+// server takes for it. A connection that sends anything else is Node's from then on, together with the bytes that nobody
+// has looked at: its parser stays the only one that ever judges hostile bytes.
+import type { Socket } from "node:net";
+import { PlainAnswer } from "./plain-answer.ts";
+import { parsePlainRequest, type PlainRequest } from "./plain-request.ts";
+
+/** Whom the lane works for. */
+export interface LaneOwner {
+  /** Serves a request. `finished` is called when its answer has ended. */
+  receive(request: PlainRequest, response: PlainAnswer): void;
+  /** Whether what comes from now on is of no interest. */
+  readonly ending: boolean;
+  /** Gives the socket to Node's server, which reads on from the first byte that the lane did not take. */
+  leaveLane(): void;
+}
+
+/** What an engine says about its lanes. */
+export interface LaneOptions {
+  /** Bytes of a request's head; what is longer is for Node to judge. */
+  readonly maxHeadBytes: number;
+  /** Header lines of answers that do not end the connection. */
+  readonly keepAliveLines: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** What a visitor may send ahead of an answer before it is left in the socket. */
+const MAX_EARLY_BYTES = 16 * 1024;
+
+/** One connection's lane. */
+export class PlainLane {
+  readonly #socket: Socket;
+  readonly #owner: LaneOwner;
+  readonly #options: LaneOptions;
+  #answer: PlainAnswer | undefined;
+  /** What came while a request was being answered. */
+  #early: Buffer[] = [];
+  #earlyBytes = 0;
+
+  constructor(socket: Socket, owner: LaneOwner, options: LaneOptions) {
+    this.#socket = socket;
+    this.#owner = owner;
+    this.#options = options;
+    socket.on("data", this.#onData);
+    socket.on("drain", this.#onDrain);
+  }
+
+  /** The answer has ended. @returns whether the connection ends with it, as the visitor was told */
+  finished(): boolean {
+    const closes = this.#answer?.closes === true;
+    this.#answer = undefined;
+    if (!closes && this.#early.length > 0 && !this.#owner.ending) this.#leave();
+    return closes;
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.#owner.ending) return;
+    if (this.#answer) return this.#keep(chunk);
+    const { maxHeadBytes, keepAliveLines, now } = this.#options;
+    const request =
+      chunk.length <= maxHeadBytes ? parsePlainRequest(chunk) : undefined;
+    if (!request) {
+      this.#early.push(chunk);
+      return this.#leave();
+    }
+    this.#answer = new PlainAnswer(
+      this.#socket,
+      request.method === "HEAD",
+      request.closes,
+      keepAliveLines,
+      now,
+    );
+    this.#owner.receive(request, this.#answer);
+  };
+
+  // Pipelined: Node keeps the order of answers, once this one is out.
+  #keep(chunk: Buffer): void {
+    this.#early.push(chunk);
+    this.#earlyBytes += chunk.length;
+    if (this.#earlyBytes >= MAX_EARLY_BYTES) this.#socket.pause();
+  }
+
+  #leave(): void {
+    const socket = this.#socket;
+    socket.off("data", this.#onData);
+    socket.off("drain", this.#onDrain);
+    // Flowing, it would throw away what it is given back.
+    socket.pause();
+    for (const chunk of this.#early.toReversed()) socket.unshift(chunk);
+    this.#early = [];
+    this.#owner.leaveLane();
+    socket.resume();
+  }
+
+  readonly #onDrain = (): void => this.#answer?.drained();
+}
