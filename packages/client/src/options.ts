@@ -33,8 +33,26 @@ export interface InspectOptions {
   keepSecrets?: boolean | undefined;
   /** Folder of the history and of what the command line finds a running client by. Default: `expose` in XDG_STATE_HOME. */
   stateFolder?: string | undefined;
+  /** How webhooks are checked, by the provider's name; secrets come from the environment. */
+  webhooks?: Readonly<Record<string, WebhookOptions>> | undefined;
   /** What outlives this run. */
   history?: HistoryOptions | undefined;
+}
+
+/** How one provider of webhooks is checked. With a header, it is a provider of its own: an HMAC of the body. */
+export interface WebhookOptions {
+  /** Name of the environment variable with the secret. Default: EXPOSE_WEBHOOK_SECRET_ and the provider's name. */
+  secretEnv?: string | undefined;
+  /** Header with the signature. */
+  header?: string | undefined;
+  /** Default: `sha256`. */
+  algorithm?: "sha1" | "sha256" | "sha384" | "sha512" | undefined;
+  /** How the signature is written. Default: `hex`. */
+  encoding?: "hex" | "base64" | undefined;
+  /** What stands before it, such as `sha256=`. Default: nothing. */
+  prefix?: string | undefined;
+  /** What the secret is: text, or the hex or base64 of the key. Default: `text`. */
+  secretEncoding?: "text" | "hex" | "base64" | undefined;
 }
 
 /** Bounds of the history on disk, which all clients of a user share. */

@@ -2,7 +2,12 @@
 import * as v from "valibot";
 import { ExposeError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
-import { configSchema, tunnelSchema, type ConfigFile } from "./schema.ts";
+import {
+  configSchema,
+  tunnelSchema,
+  webhookSchema,
+  type ConfigFile,
+} from "./schema.ts";
 import type { YamlFile } from "./yaml-file.ts";
 
 /** @throws ExposeError `config-invalid`, one line for each mistake with the file's line and the key's path */
@@ -39,19 +44,35 @@ interface Mistake {
 function findMisshapen(value: unknown): Mistake[] {
   if (!isMap(value)) return [{ at: [], text: "expected keys and values" }];
   const mistakes = findUnknownKeys(value, configSchema.entries, []);
-  const { tunnels = {} } = value;
-  if (!isMap(tunnels))
+  return [
+    ...mistakes,
+    ...findMisshapenEntries(value, "tunnels", "a tunnel", tunnelSchema.entries),
+    ...findMisshapenEntries(
+      value,
+      "webhooks",
+      "a provider",
+      webhookSchema.entries,
+    ),
+  ];
+}
+
+function findMisshapenEntries(
+  file: Record<string, unknown>,
+  key: string,
+  what: string,
+  entries: Record<string, unknown>,
+): Mistake[] {
+  const value = file[key] ?? {};
+  if (!isMap(value))
     return [
-      ...mistakes,
-      { at: ["tunnels"], text: "expected tunnels by their names" },
+      { at: [key], text: `expected ${what.split(" ")[1]}s by their names` },
     ];
-  for (const [name, tunnel] of Object.entries(tunnels)) {
-    const at = ["tunnels", name];
-    if (isMap(tunnel))
-      mistakes.push(...findUnknownKeys(tunnel, tunnelSchema.entries, at));
-    else mistakes.push({ at, text: "expected the keys of a tunnel" });
-  }
-  return mistakes;
+  return Object.entries(value).flatMap(([name, entry]) => {
+    const at = [key, name];
+    return isMap(entry)
+      ? findUnknownKeys(entry, entries, at)
+      : [{ at, text: `expected the keys of ${what}` }];
+  });
 }
 
 function findUnknownKeys(

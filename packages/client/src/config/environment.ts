@@ -13,6 +13,16 @@ export const environmentVariables = {
     "Absolute path of the folder for configuration, in place of `~/.config`.",
   XDG_STATE_HOME:
     "Absolute path of the folder for what outlives a run (the inspector's history), in place of `~/.local/state`.",
+  EXPOSE_WEBHOOK_SECRET_GITHUB:
+    "Secret that GitHub's webhooks are checked and signed with; several are separated by blanks. `webhooks.NAME.secret-env` names another variable.",
+  EXPOSE_WEBHOOK_SECRET_STRIPE: "The same for Stripe: `whsec_…`.",
+  EXPOSE_WEBHOOK_SECRET_SLACK: "The same for Slack: the app's signing secret.",
+  EXPOSE_WEBHOOK_SECRET_SHOPIFY:
+    "The same for Shopify: the app's client secret.",
+  EXPOSE_WEBHOOK_SECRET_TWILIO:
+    "The same for Twilio: the account's auth token.",
+  EXPOSE_WEBHOOK_SECRET_STANDARD:
+    "The same for Standard Webhooks and svix: `whsec_…` or `whpk_…`.",
   SSH_AUTH_SOCK: "Socket of the SSH agent, as for ssh.",
   USER: "Name to log in with where nothing else says one, as for ssh; then `LOGNAME`.",
   LOGNAME: "See `USER`.",

@@ -19,6 +19,7 @@ test("without a file nothing is configured", async () => {
     acceptNewHostKey: undefined,
     knownHosts: undefined,
     tunnels: new Map(),
+    webhooks: {},
   });
 });
 
@@ -36,6 +37,9 @@ tunnels:
   api: { port: "3000", subdomain: api }
   site: { addr: ./dist }
   old: { upstream: "https://localhost:8443", upstream-ca: ca.pem }
+webhooks:
+  stripe: { secret-env: STRIPE_SECRET }
+  linear: { header: Linear-Signature, algorithm: sha1, secret-encoding: hex }
 `);
   const config = await load();
   expect(config).toMatchObject({
@@ -44,6 +48,14 @@ tunnels:
     identity: [join(home, ".ssh/expose")],
     acceptNewHostKey: true,
     knownHosts: [join(folder, "hosts"), "/etc/ssh/ssh_known_hosts"],
+    webhooks: {
+      stripe: { secretEnv: "STRIPE_SECRET" },
+      linear: {
+        header: "Linear-Signature",
+        algorithm: "sha1",
+        secretEncoding: "hex",
+      },
+    },
   });
   expect([...config.tunnels]).toEqual([
     [

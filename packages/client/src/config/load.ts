@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { UpstreamSpec } from "@expose/protocol";
 import { ExposeError } from "../errors.ts";
+import type { WebhookOptions } from "../options.ts";
 import { checkConfig } from "./check.ts";
 import { expandHome, locateConfig, type ConfigLocation } from "./locate.ts";
 import type { ConfigFile } from "./schema.ts";
@@ -27,6 +28,7 @@ export interface ClientConfig {
   readonly knownHosts: readonly string[] | undefined;
   /** In the order of the file. */
   readonly tunnels: ReadonlyMap<string, ConfiguredTunnel>;
+  readonly webhooks: Readonly<Record<string, WebhookOptions>>;
 }
 
 /**
@@ -94,6 +96,21 @@ function complete(
     acceptNewHostKey: file["accept-new-host-key"],
     knownHosts: mapped(file["known-hosts"], (list) => list.map(absolute)),
     tunnels: new Map(tunnels),
+    webhooks: Object.freeze(
+      Object.fromEntries(
+        Object.entries(file.webhooks ?? {}).map(([name, webhook]) => [
+          name,
+          Object.freeze({
+            secretEnv: webhook["secret-env"],
+            header: webhook.header,
+            algorithm: webhook.algorithm,
+            encoding: webhook.encoding,
+            prefix: webhook.prefix,
+            secretEncoding: webhook["secret-encoding"],
+          }),
+        ]),
+      ),
+    ),
   });
 }
 

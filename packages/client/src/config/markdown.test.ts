@@ -24,7 +24,10 @@ test("the page holds the reference; `npx vitest run --project unit client/src/co
 
 test("every key and variable has a kind and a meaning", () => {
   for (const { key, kind, description } of documentedKeys()) {
-    expect([key, kind]).toEqual([key, expect.stringMatching(/^[A-Za-z|]+$/)]);
+    expect([key, kind]).toEqual([
+      key,
+      expect.stringMatching(/^[A-Za-z0-9|]+$/),
+    ]);
     expect([key, description]).toEqual([key, expect.stringMatching(/\.$/)]);
   }
   for (const meaning of Object.values(environmentVariables))

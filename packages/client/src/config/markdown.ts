@@ -1,7 +1,7 @@
 // The reference of the configuration file and the environment, for docs/configuration.md.
 import * as v from "valibot";
 import { environmentVariables } from "./environment.ts";
-import { configSchema, tunnelSchema } from "./schema.ts";
+import { configSchema, tunnelSchema, webhookSchema } from "./schema.ts";
 
 /** One key, as the documentation shows it. */
 export interface DocumentedKey {
@@ -10,10 +10,18 @@ export interface DocumentedKey {
   description: string;
 }
 
-/** Keys of the file, those of a tunnel as `tunnels.NAME.upstream`. */
+/** Keys of the file, those of a tunnel as `tunnels.NAME.upstream` and so on. */
 export function documentedKeys(): DocumentedKey[] {
-  const { tunnels: _tunnels, ...top } = configSchema.entries;
-  return [...keysOf(top, ""), ...keysOf(tunnelSchema.entries, "tunnels.NAME.")];
+  const {
+    tunnels: _tunnels,
+    webhooks: _webhooks,
+    ...top
+  } = configSchema.entries;
+  return [
+    ...keysOf(top, ""),
+    ...keysOf(tunnelSchema.entries, "tunnels.NAME."),
+    ...keysOf(webhookSchema.entries, "webhooks.NAME."),
+  ];
 }
 
 /** Gives both tables in Markdown. */

@@ -7,7 +7,15 @@ import {
 import * as v from "valibot";
 
 /** Kinds of values, as the documentation names them. */
-export type ValueKind = "TEXT" | "PATH" | "PATHS" | "true|false" | "TARGET";
+export type ValueKind =
+  | "TEXT"
+  | "PATH"
+  | "PATHS"
+  | "true|false"
+  | "TARGET"
+  | "sha1|sha256|sha384|sha512"
+  | "hex|base64"
+  | "text|hex|base64";
 
 const text = (kind: ValueKind, description: string) =>
   v.pipe(
@@ -116,6 +124,66 @@ export const tunnelSchema = v.pipe(
   ),
 );
 
+const oneOf = <const T extends readonly string[]>(
+  kind: ValueKind,
+  words: T,
+  description: string,
+) =>
+  v.pipe(
+    v.picklist(words, `expected ${words.join(", ")}`),
+    v.metadata({ kind }),
+    v.description(description),
+  );
+
+/** How one provider of webhooks is checked. */
+export const webhookSchema = v.strictObject({
+  "secret-env": v.optional(
+    v.pipe(
+      text(
+        "TEXT",
+        "Environment variable that holds the secret. Default: `EXPOSE_WEBHOOK_SECRET_` and the name in capitals.",
+      ),
+      v.regex(
+        /^[A-Za-z_][A-Za-z0-9_]*$/,
+        "expected the name of an environment variable, not the secret itself",
+      ),
+    ),
+  ),
+  header: v.optional(
+    v.pipe(
+      text(
+        "TEXT",
+        "Header with the signature. With it, NAME is a provider of its own: an HMAC of the body.",
+      ),
+      v.regex(/^[\w!#$%&'*+.^`|~-]{1,100}$/, "expected the name of a header"),
+    ),
+  ),
+  algorithm: v.optional(
+    oneOf(
+      "sha1|sha256|sha384|sha512",
+      ["sha1", "sha256", "sha384", "sha512"],
+      "Hash of that HMAC. Default: `sha256`.",
+    ),
+  ),
+  encoding: v.optional(
+    oneOf(
+      "hex|base64",
+      ["hex", "base64"],
+      "How the signature is written. Default: `hex`.",
+    ),
+  ),
+  prefix: v.optional(
+    text("TEXT", "What stands before it in the header, such as `sha256=`."),
+  ),
+  "secret-encoding": v.optional(
+    oneOf(
+      "text|hex|base64",
+      ["text", "hex", "base64"],
+      "What the secret is: the key itself, or its hex or base64. Default: `text`.",
+    ),
+  ),
+});
+
 /** The whole file. */
 export const configSchema = v.strictObject({
   server: v.optional(
@@ -157,6 +225,22 @@ export const configSchema = v.strictObject({
         "expected tunnels by their names",
       ),
       v.description("Tunnels for `expose start NAME… | --all`, by name."),
+    ),
+  ),
+  webhooks: v.optional(
+    v.pipe(
+      v.record(
+        v.pipe(
+          v.string(),
+          v.regex(
+            /^[a-z][a-z0-9-]{0,39}$/,
+            "the name of a provider has lower-case letters, digits and hyphens, and begins with a letter",
+          ),
+        ),
+        webhookSchema,
+        "expected providers by their names",
+      ),
+      v.description("How webhooks are checked, by provider."),
     ),
   ),
 });

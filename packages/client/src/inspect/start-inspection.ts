@@ -1,12 +1,14 @@
 // Puts the inspector together: tap, store, server, and the features behind the server's routes. Loaded when the first
 // tunnel is open, and only if the inspector is wanted.
 import { join } from "node:path";
+import { ExposeError } from "../errors.ts";
 import type { InspectOptions } from "../options.ts";
 import type { ExchangeStore } from "./capture.ts";
 import { startInspector } from "./server/inspector.ts";
 import type { InspectedTunnel, InspectorOptions } from "./server/inspected.ts";
 import { createStore } from "./store/create-store.ts";
 import { createTap, type Tap } from "./tap/create-tap.ts";
+import { createWebhooks, type Webhooks } from "./webhooks/create-webhooks.ts";
 
 /** What the composition root hands over. */
 export interface InspectionOptions extends Pick<
@@ -38,13 +40,15 @@ export async function startInspection(
   options: InspectionOptions,
 ): Promise<Inspection> {
   const { settings, warn } = options;
-  const store = createStore();
+  const webhooks = openWebhooks(settings, warn);
+  const store = createStore({ explain: webhooks.explain });
   const tap = createTap(store, {
     maxBodyBytes: settings.history?.maxBodyBytes,
   });
   const server = await startInspector({
     store,
     tunnels: options.tunnels,
+    webhooks,
     port: settings.port,
     avoidPorts: options.avoidPorts,
     runFolder: join(options.stateFolder, "run"),
@@ -68,4 +72,18 @@ export async function startInspection(
       await store.close();
     },
   };
+}
+
+// Mistakes in the configuration of webhooks take away what they are about, and nothing else.
+function openWebhooks(
+  { webhooks }: InspectOptions,
+  warn: InspectionOptions["warn"],
+): Webhooks {
+  try {
+    return createWebhooks({ env: process.env, settings: webhooks });
+  } catch (error) {
+    if (!(error instanceof ExposeError)) throw error;
+    warn(error.message);
+    return createWebhooks({ env: process.env });
+  }
 }

@@ -2,14 +2,12 @@
 // secrets to itself: they are in nothing that it returns or throws.
 import type { Exchange, HeaderLine, WebhookFacts } from "@expose/protocol";
 import { ExposeError } from "../../errors.ts";
-import { createHmacProvider, type HmacOptions } from "./providers/hmac.ts";
+import { nearest } from "../../nearest.ts";
+import type { WebhookOptions } from "../../options.ts";
+import { createHmacProvider } from "./providers/hmac.ts";
 import { providers as knownProviders } from "./providers/list.ts";
 import type { WebhookProvider } from "./provider.ts";
-import {
-  readSecrets,
-  secretVariable,
-  type WebhookSettings,
-} from "./secrets.ts";
+import { readSecrets, secretVariable } from "./secrets.ts";
 import { verifyWebhook, type Verdict } from "./verify.ts";
 import {
   createWebhookRequest,
@@ -43,11 +41,10 @@ export interface Webhooks {
 }
 
 /** Settings by the providers' names; one that has a header is a provider of its own. */
-export type WebhooksSettings = Readonly<
-  Record<string, WebhookSettings & Partial<HmacOptions>>
->;
+export type WebhooksSettings = Readonly<Record<string, WebhookOptions>>;
 
 /**
+ * @throws ExposeError `config-invalid` for settings of a provider that is not known and has no header
  * @param options.env where secrets are; read once
  * @param options.now clock for fresh timestamps, in milliseconds
  */
@@ -160,12 +157,27 @@ const BESIDE_SIGNATURES = [
 ];
 
 // Those that are configured go first: a header that is named on purpose is meant.
-const listProviders = (settings: WebhooksSettings): WebhookProvider[] => [
-  ...Object.entries(settings).flatMap(([name, { header, ...rest }]) =>
-    header === undefined ? [] : [createHmacProvider(name, { header, ...rest })],
-  ),
-  ...knownProviders.filter(({ name }) => settings[name]?.header === undefined),
-];
+function listProviders(settings: WebhooksSettings): WebhookProvider[] {
+  const known = knownProviders.map(({ name }) => name);
+  for (const [name, { header }] of Object.entries(settings)) {
+    if (header !== undefined || known.includes(name)) continue;
+    const meant = nearest(name, known);
+    throw new ExposeError(
+      "config-invalid",
+      `webhooks.${name}: there is no such provider; ${meant ? `is it ${meant}?` : `there are ${known.join(", ")}.`} One of your own needs a header.`,
+    );
+  }
+  return [
+    ...Object.entries(settings).flatMap(([name, { header, ...rest }]) =>
+      header === undefined
+        ? []
+        : [createHmacProvider(name, { header, ...rest })],
+    ),
+    ...knownProviders.filter(
+      ({ name }) => settings[name]?.header === undefined,
+    ),
+  ];
+}
 
 // Anybody may send requests that look like webhooks, and the search for a cause takes milliseconds.
 const MAX_SEARCH_MS_PER_S = 100;

@@ -1,11 +1,5 @@
 // Where webhook secrets come from: environment variables, never the command line and never the configuration file.
 
-/** How a provider is set up in the configuration file. */
-export interface WebhookSettings {
-  /** Name of the environment variable that holds its secret. Default: EXPOSE_WEBHOOK_SECRET_ and the name. */
-  readonly secretEnv?: string | undefined;
-}
-
 /** The variable that is looked at where the configuration names no other one. */
 export const secretVariable = (provider: string): string =>
   `EXPOSE_WEBHOOK_SECRET_${provider.toUpperCase().replace(/[^A-Z0-9]/g, "_")}`;

@@ -577,6 +577,11 @@ describe("a provider of one's own", () => {
   });
 });
 
+test("settings of a provider that there is none of are a mistake", () => {
+  const settings = { strip: { secretEnv: "X" } };
+  expect(() => createWebhooks({ env: {}, settings })).toThrow("is it stripe?");
+});
+
 describe("signing anew", () => {
   const secrets: Record<string, string> = {
     github: "hub",

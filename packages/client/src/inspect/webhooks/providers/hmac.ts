@@ -1,20 +1,11 @@
 // Any provider that puts an HMAC of the body into a header: which header, algorithm and encoding is configured.
 import { createHmac } from "node:crypto";
+import type { WebhookOptions } from "../../../options.ts";
 import type { WebhookProvider } from "../provider.ts";
 import { explainDigest, readBase64, readHex } from "../read-signature.ts";
 
-/** How such a provider signs. */
-export interface HmacOptions {
-  readonly header: string;
-  /** Default: `sha256`. */
-  readonly algorithm?: "sha1" | "sha256" | "sha384" | "sha512" | undefined;
-  /** How the signature is written. Default: `hex`. */
-  readonly encoding?: "hex" | "base64" | undefined;
-  /** What stands before it, such as `sha256=`. Default: nothing. */
-  readonly prefix?: string | undefined;
-  /** What the secret is: text, or the hex or base64 of the key. Default: `text`. */
-  readonly secretEncoding?: "text" | "hex" | "base64" | undefined;
-}
+/** What the configuration says of such a provider; the header makes it one. */
+export type HmacOptions = WebhookOptions & { readonly header: string };
 
 /** @param name as it stands in facts, filters and `--sign` */
 export function createHmacProvider(
