@@ -97,10 +97,7 @@ export async function openTunnels(
   wanted: readonly TunnelOptions[],
   check?: (urlPattern: string) => void,
 ): Promise<{ session: Session; tunnels: Tunnel[] }> {
-  for (const tunnel of wanted)
-    await validateUpstream(resolveUpstreamSpec(tunnel), {
-      ca: tunnel.upstreamCa,
-    });
+  for (const tunnel of wanted) await checkUpstream(tunnel);
   const complete = await completeOptions(options);
   const connector = await createConnector(complete);
   const session = new EdgeSession(connector, complete);
@@ -175,6 +172,7 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
     for (const tunnel of tunnels) this.#tunnels.set(tunnel.id, tunnel);
     try {
       await this.#keep(check);
+      if (tunnels.length > 0) this.inspection?.start();
       return tunnels;
     } catch (error) {
       await this.#finishTunnels(undefined);
@@ -202,9 +200,7 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
   }
 
   async open(options: TunnelOptions): Promise<Tunnel> {
-    const spec = resolveUpstreamSpec(options);
-    await validateUpstream(spec, { ca: options.upstreamCa });
-    refuseOwnInspector(spec);
+    await checkUpstream(options);
     const link = this.#link;
     if (!link)
       throw new ExposeError(
@@ -374,6 +370,13 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
     this.emit("closed", { error });
     this.#settleClosed(error);
   }
+}
+
+// @throws ExposeError `upstream-invalid`
+async function checkUpstream(options: TunnelOptions): Promise<void> {
+  const spec = resolveUpstreamSpec(options);
+  await validateUpstream(spec, { ca: options.upstreamCa });
+  refuseOwnInspector(spec);
 }
 
 const aborted = (): ExposeError =>

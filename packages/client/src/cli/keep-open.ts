@@ -1,14 +1,17 @@
 // Keeps tunnels open and tells of them until somebody ends it: what `http`, `start` and `local` have in common.
 import type { SessionLog } from "../options.ts";
+import type { Session } from "../open-session.ts";
 import type { Tunnel } from "../tunnel.ts";
 import type { CommandContext, Flags } from "./command.ts";
 import { createOutput } from "./output/create-output.ts";
-import { follow, type SessionView } from "./output/output.ts";
+import { follow, type Output, type SessionView } from "./output/output.ts";
 
 /** What a command has opened. */
 export interface OpenedTunnels {
   session: SessionView;
   tunnels: readonly Tunnel[];
+  /** Says when the inspector is there, if there is to be one. */
+  inspected?: Pick<Session, "inspectorUrl" | "on">;
   /** What the person should know about them, a sentence each. */
   notices?: readonly string[];
   /** Closes the tunnels and what carries them. Idempotent; never throws. */
@@ -35,6 +38,7 @@ export async function keepOpen(
     try {
       for (const tunnel of opened.tunnels) follow(tunnel, output);
       output.ready(opened.session, opened.tunnels);
+      tellOfInspector(opened.inspected, output, signal);
       for (const text of opened.notices ?? []) output.notice(text);
       if (flags.qr) for (const { url } of opened.tunnels) output.qr(url);
       await untilClosed(opened, signal);
@@ -53,6 +57,19 @@ export const noticeLog = (notice: (text: string) => void): SessionLog => ({
   info: notice,
   warn: (sentence) => notice(`Warning: ${sentence}`),
 });
+
+function tellOfInspector(
+  session: OpenedTunnels["inspected"],
+  output: Output,
+  signal: AbortSignal,
+): void {
+  if (session?.inspectorUrl !== undefined)
+    return output.inspecting(session.inspectorUrl);
+  session?.on("inspecting", ({ url }) => {
+    // It may be there just when nobody wants it any more.
+    if (!signal.aborted) output.inspecting(url);
+  });
+}
 
 async function untilClosed(
   opened: OpenedTunnels,

@@ -41,7 +41,7 @@ const openOnEdge: Open = async (context, flags, upstream, notice) => {
     noticeLog(notice),
   );
   const { session, tunnels } = await openTunnels(
-    settings,
+    { ...settings, inspect: true },
     [
       {
         upstream,
@@ -56,6 +56,7 @@ const openOnEdge: Open = async (context, flags, upstream, notice) => {
   );
   return {
     session: viewSession(session),
+    inspected: session,
     tunnels,
     close: () => session.close(),
   };

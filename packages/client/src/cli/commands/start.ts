@@ -19,9 +19,13 @@ export const run: CommandRun = (context, names, flags) =>
     const wanted = selectTunnels(config, names, flags.all ?? false);
     for (const { upstream, upstreamCa } of wanted)
       await validateUpstream(upstream, { ca: upstreamCa });
-    const { session, tunnels } = await openTunnels(settings, wanted);
+    const { session, tunnels } = await openTunnels(
+      { ...settings, inspect: true },
+      wanted,
+    );
     return {
       session: viewSession(session),
+      inspected: session,
       tunnels,
       close: () => session.close(),
     };

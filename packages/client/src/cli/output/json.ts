@@ -38,6 +38,7 @@ export function createJsonOutput(
           edge: session.edgeVersion,
         });
     },
+    inspecting: (url) => emit("inspecting", { url }),
     request(tunnel, request) {
       if (stdout.writableLength > MAX_QUEUED_BYTES) {
         droppedHere += 1 + request.dropped;

@@ -25,6 +25,8 @@ export interface SessionView {
 export interface Output {
   /** The tunnels are open: from now on their URLs are shown. */
   ready(session: SessionView, tunnels: readonly Tunnel[]): void;
+  /** The inspector's page can be visited, on this machine. After ready(). */
+  inspecting(url: string): void;
   request(tunnel: Tunnel, request: RequestInfo): void;
   hint(tunnel: Tunnel, hint: Hint): void;
   reconnecting(tunnel: Tunnel, info: TunnelEvents["reconnecting"][0]): void;

@@ -41,6 +41,7 @@ export function createPlainOutput(
           tunnel.name,
         );
     },
+    inspecting: (url) => say(`inspector: ${safe(url)}`),
     request(tunnel, request) {
       if (request.dropped > 0)
         say(

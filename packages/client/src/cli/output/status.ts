@@ -26,6 +26,8 @@ export interface Status {
   /** While reconnecting: how often it was tried, when the next attempt begins, why the last one failed. */
   retry?: { attempt: number; inMs: number; reason: string } | undefined;
   latencyMs?: number | undefined;
+  /** Where every request can be looked at, on this machine. */
+  inspectorUrl?: string | undefined;
   tunnels: readonly StatusTunnel[];
   requestCount: number;
   /** The newest last. */
@@ -56,6 +58,9 @@ export function renderStatus(
       : field("Identity", status.identity, columns, style.dim, plain)),
     ...field("Latency", latencyText(status), columns, style.dim, plain),
     ...status.tunnels.flatMap((tunnel) => tunnelLines(tunnel, columns, style)),
+    ...(status.inspectorUrl === undefined
+      ? []
+      : field("Inspector", status.inspectorUrl, columns, style.dim, plain)),
     ...field("Connections", connectionsText(status), columns, style.dim, plain),
   ];
   const room = size.rows - 1 - head.length - 2;

@@ -37,6 +37,7 @@ export function createTerminalOutput(screen: LiveScreen): Output {
     Pick<StatusTunnel, "downReason" | "closedReason">
   >();
   let session: SessionView | undefined;
+  let inspectorUrl: string | undefined;
   let requestCount = 0;
   let retry: { attempt: number; at: number; reason: string } | undefined;
   let frameTimer: NodeJS.Timeout | undefined;
@@ -58,6 +59,7 @@ export function createTerminalOutput(screen: LiveScreen): Output {
         reason: retry.reason,
       },
       latencyMs: session.latencyMs,
+      inspectorUrl,
       tunnels: [...states].map(([tunnel, state]) => ({
         url: tunnel.url,
         upstream: tunnel.upstream,
@@ -107,6 +109,10 @@ export function createTerminalOutput(screen: LiveScreen): Output {
         screen.onSuspend(() => region.clear(), draw),
       ];
       draw();
+    },
+    inspecting(url) {
+      inspectorUrl = url;
+      changed();
     },
     request(_tunnel, request) {
       requestCount += 1 + request.dropped;

@@ -1,0 +1,138 @@
+// The inspector of a running client: what passes the tunnel is seen and can be repeated, and no visitor ever gets there.
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Exchange, ExchangePage, ReplayAnswer } from "@expose/protocol";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { runExpose, startExpose, useCliHome } from "../harness/cli.ts";
+import { findInspector } from "../harness/inspector.ts";
+import { echo, hello, startUpstream } from "../harness/upstreams.ts";
+import { visit } from "../harness/visit.ts";
+import { describeIngress, startWorld, type World } from "../harness/worlds.ts";
+
+describeIngress("the inspector", (ingress) => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld(ingress);
+  });
+  afterAll(() => world.stop());
+
+  const connection = (id = "alice"): string[] => [
+    ...["--server", world.server],
+    ...["--identity", world.identity(id)],
+    "--accept-new-host-key",
+  ];
+
+  it("shows a request that passed, with its bodies byte for byte, and repeats it", async () => {
+    const upstream = await startUpstream(echo);
+    const { home, env } = useCliHome();
+    const expose = startExpose(
+      [`${upstream.port}`, "-s", "seen", ...connection()],
+      env,
+    );
+    const inspector = await findInspector(expose, home);
+    const body = Buffer.from([0, 1, 2, 0xff, 0x0d, 0x0a]);
+    await visit(world.urlOf("seen"), "/hook?a=1", { method: "POST", body });
+
+    const { items } = await inspector.json<ExchangePage>("/api/v1/exchanges");
+    expect(items).toMatchObject([
+      {
+        tunnel: "seen",
+        origin: world.urlOf("seen"),
+        method: "POST",
+        target: "/hook?a=1",
+        status: 200,
+        state: "complete",
+      },
+    ]);
+    const path = `/api/v1/exchanges/${items[0]!.id}`;
+    for (const side of ["request", "response"]) {
+      const bytes = await inspector.fetch(`${path}/${side}/body`);
+      expect(Buffer.from(await bytes.arrayBuffer())).toEqual(body);
+    }
+
+    const replay = await inspector.post(`${path}/replay`, {});
+    const { results } = (await replay.json()) as ReplayAnswer;
+    expect(results).toEqual([
+      { id: expect.any(String), status: 200, sameClass: true },
+    ]);
+    expect(upstream.seen).toEqual(["POST /hook?a=1", "POST /hook?a=1"]);
+    const repeated = await inspector.json<Exchange>(
+      `/api/v1/exchanges/${results[0]!.id}`,
+    );
+    const original = await inspector.json<Exchange>(path);
+    expect(repeated.replayOf).toBe(original.id);
+    expect(repeated.request?.headers).toEqual(original.request?.headers);
+    expect(repeated.request?.body).toEqual(original.request?.body);
+  });
+
+  it("leaves no run file behind", async () => {
+    const { home, env } = useCliHome();
+    const expose = startExpose(["8080", ...connection(), "--json"], env);
+    await findInspector(expose, home);
+    const folder = join(home, ".local/state/expose/run");
+    expect(readdirSync(folder)).toHaveLength(1);
+    expose.kill("SIGINT");
+    await expose.exited;
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it("is refused as the end of a tunnel by clients of its user, with a clear error", async () => {
+    const { home, env } = useCliHome();
+    const first = startExpose(["8080", ...connection(), "--json"], env);
+    const { port } = await findInspector(first, home);
+    for (const target of [`${port}`, `127.0.0.1:${port}`, `[::1]:${port}`]) {
+      const second = await runExpose([target, ...connection("bob")], env);
+      expect(second.code).toBe(2);
+      expect(second.stderr).toContain(
+        `Port ${port} is the inspector of a running expose`,
+      );
+    }
+  });
+
+  it.each([
+    [[]],
+    [["--host-header", "rewrite"]],
+    [["--host-header", "127.0.0.1"]],
+  ])(
+    "answers no visitor although somebody else exposes its port, with %j",
+    async (flags) => {
+      const upstream = await startUpstream(hello);
+      const { home, env } = useCliHome();
+      const victim = startExpose(
+        [`${upstream.port}`, "-s", "victim", ...connection()],
+        env,
+      );
+      const inspector = await findInspector(victim, home);
+      // Another home: this client knows nothing of the first one's run files.
+      const leak = startExpose(
+        [`${inspector.port}`, "-s", "leak", ...flags, ...connection("bob")],
+        useCliHome().env,
+      );
+      await leak.waitFor(/through/);
+      const hosts = [
+        undefined,
+        `127.0.0.1:${inspector.port}`,
+        `localhost:${inspector.port}`,
+      ];
+      for (const path of ["/", "/api/tunnels", "/api/v1/status", "/index.html"])
+        for (const host of hosts) {
+          const got = await visit(world.urlOf("leak"), path, {
+            headers: {
+              authorization: `Bearer ${inspector.token}`,
+              connection:
+                "close, X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto, Forwarded, Via",
+              ...(host === undefined ? {} : { host }),
+            },
+          });
+          expect(got.status).toBeGreaterThanOrEqual(400);
+          expect(got.headers["set-cookie"]).toBeUndefined();
+          expect(got.text).not.toContain("victim");
+        }
+      const direct = await visit(world.urlOf("leak"), "/api/tunnels");
+      expect(direct.status).toBe(403);
+      expect(JSON.parse(direct.text)).toMatchObject({
+        error: { code: "forwarded" },
+      });
+    },
+  );
+});
