@@ -27,6 +27,12 @@ export const bundles = [
     executable: true,
   },
   {
+    entry: "packages/edge/src/worker.ts",
+    outfile: "packages/edge/dist/worker.js",
+    format: "esm",
+    executable: false,
+  },
+  {
     entry: "packages/edge/src/index.ts",
     outfile: "packages/edge/dist/index.js",
     format: "esm",

@@ -72,9 +72,12 @@ export function describeIngress(
     });
 }
 
-/** Lines of YAML that come on top of a world's own configuration; top-level keys that it has not. */
+/** What may differ from one world to the other. */
 export interface WorldOptions {
+  /** Lines of YAML that come on top of a world's own configuration; top-level keys that it has not. */
   readonly config?: string;
+  /** Worker processes of its edge. Default: EXPOSE_TEST_WORKERS, or 1. */
+  readonly workers?: number;
 }
 
 const EDGE_MAIN = fileURLToPath(
@@ -109,6 +112,7 @@ ingress:
 access-log: { file: ${accessLogFile} }
 admin: { listen: "127.0.0.1:${adminPort}" }
 log: { level: debug }
+workers: ${options.workers ?? process.env["EXPOSE_TEST_WORKERS"] ?? 1}
 ${options.config ?? ""}
 `,
   );

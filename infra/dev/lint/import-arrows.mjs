@@ -34,8 +34,11 @@ const levels = {
     },
   ],
   edge: [
-    { places: ["main.ts", "cli"], oneRoot: true },
-    { places: ["index.ts", "edge.ts", "state.ts"], oneRoot: true },
+    { places: ["main.ts", "worker.ts", "cli"], oneRoot: true },
+    {
+      places: ["index.ts", "edge.ts", "parts", "workers", "state.ts"],
+      oneRoot: true,
+    },
     { places: ["http", "tcp", "control", "ingress", "metrics", "config"] },
     { places: ["policy", "tls", "access-log", "registry", "routes"] },
     { places: ["errors.ts", "refusal.ts", "util"], oneRoot: true },

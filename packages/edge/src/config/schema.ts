@@ -91,6 +91,14 @@ const keys = v.strictObject({
     ),
     "/var/lib/expose",
   ),
+  workers: v.optional(
+    count(
+      "Processes that serve visitors, for machines with more cores: with 2 or more, another one looks after them. What limits.* allows a tunnel or the whole edge is divided among them.",
+      1,
+      64,
+    ),
+    1,
+  ),
   "reserved-names": v.optional(
     list(
       "NAME",
@@ -167,6 +175,10 @@ const keys = v.strictObject({
         10_000,
       ),
       100,
+    ),
+    sessions: v.optional(
+      count("SSH sessions open in all, of the openssh ingress.", 1, 100_000),
+      10_000,
     ),
     "sessions-per-identity": v.optional(
       count("SSH sessions that an identity may have open.", 1, 10_000),

@@ -1,11 +1,11 @@
 // What all sessions of one edge share.
 import type { LiveTunnel } from "../routes/live-tunnel.ts";
-import type { RouteTable } from "../routes/table.ts";
+import type { TunnelBook } from "../routes/table.ts";
 import type { RequestFeed } from "./request-feed.ts";
 
 /** What control/ needs. */
 export interface ControlOptions {
-  readonly table: RouteTable;
+  readonly table: TunnelBook;
   /** URL of a tunnel with `*` in place of its name, for `welcome`. */
   readonly urlPattern: () => string;
   /** Makes a request target fit for other people's eyes: secrets redacted, control bytes escaped, cut. */
@@ -17,6 +17,7 @@ export interface ControlOptions {
 
 /** What control/ tells the operator. */
 export interface ControlLog {
+  error(message: string, fields?: Record<string, unknown>): void;
   info(message: string, fields?: Record<string, unknown>): void;
   debug(message: string, fields?: Record<string, unknown>): void;
 }

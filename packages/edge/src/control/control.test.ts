@@ -28,7 +28,7 @@ beforeEach(() => {
     table,
     urlPattern: () => "http://*.localhost:7780",
     formatTarget: (target) => target.replaceAll("\u001b", "\\x1b"),
-    log: { info() {}, debug() {} },
+    log: { error() {}, info() {}, debug() {} },
   });
 });
 afterEach(() => {

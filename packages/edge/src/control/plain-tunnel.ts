@@ -3,20 +3,22 @@ import type { RequestObserver } from "../access-log/record.ts";
 import type { Forward } from "../ingress/forward.ts";
 import type { PlainSession, PlainTunnel } from "../ingress/handlers.ts";
 import type { LiveTunnel } from "../routes/live-tunnel.ts";
+import type { OpenedTunnel } from "../routes/table.ts";
 import { describeTunnel, type ControlContext } from "./context.ts";
 import type { RequestFeed } from "./request-feed.ts";
 
 /**
  * Opens a tunnel for a plain client's forward; it lasts as long as that client's session and forward do.
  *
- * @throws ControlRefusal when the name is not to be had
+ * @throws ControlRefusal (or rejects with it) when the name is not to be had
  */
 export function openPlainTunnel(
-  { table, log, feeds }: ControlContext,
+  context: ControlContext,
   session: PlainSession,
   forward: Forward,
   name: string | undefined,
-): PlainTunnel {
+): PlainTunnel | Promise<PlainTunnel> {
+  const { table, feeds } = context;
   let observer: RequestObserver | undefined;
   const feed: RequestFeed = {
     enabled: true,
@@ -27,7 +29,7 @@ export function openPlainTunnel(
   const forget = (tunnel: LiveTunnel): void => {
     if (feeds.get(tunnel.name) === feed) feeds.delete(tunnel.name);
   };
-  const { tunnel } = table.open(
+  const opened = table.open(
     {
       identity: session.identity,
       superseded(closed) {
@@ -44,21 +46,29 @@ export function openPlainTunnel(
       upstream: "the local service",
     },
   );
-  feeds.set(tunnel.name, feed);
-  session.onceEnded(() => {
-    forget(tunnel);
-    table.close(tunnel, "lost");
-  });
-  log.info("tunnel opened", { ...describeTunnel(tunnel), ingress: "embedded" });
-  return {
-    name: tunnel.name,
-    url: tunnel.url,
-    observe(next) {
-      observer = next;
-    },
-    close() {
+  return opened instanceof Promise ? opened.then(begin) : begin(opened);
+
+  function begin({ tunnel }: OpenedTunnel): PlainTunnel {
+    if (!tunnel.closed) feeds.set(tunnel.name, feed);
+    session.onceEnded(() => {
       forget(tunnel);
-      table.close(tunnel, "released");
-    },
-  };
+      table.close(tunnel, "lost");
+    });
+    context.log.info("tunnel opened", {
+      ...describeTunnel(tunnel),
+      ingress: "embedded",
+    });
+    return {
+      name: tunnel.name,
+      url: tunnel.url,
+      observe(next) {
+        observer = next;
+        table.tell(tunnel, { watched: next !== undefined });
+      },
+      close() {
+        forget(tunnel);
+        table.close(tunnel, "released");
+      },
+    };
+  }
 }

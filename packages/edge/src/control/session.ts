@@ -12,6 +12,7 @@ import type { IngressSession } from "../ingress/ingress.ts";
 import { isHostHeaderPolicy } from "../policy/host-header.ts";
 import { ControlRefusal } from "../refusal.ts";
 import type { LiveTunnel, TunnelOwner } from "../routes/live-tunnel.ts";
+import type { OpenedTunnel } from "../routes/table.ts";
 import { describeTunnel, type ControlContext } from "./context.ts";
 import { createRequestFeed } from "./request-feed.ts";
 
@@ -24,6 +25,8 @@ const FAREWELL_MS = 1_000;
 // A client that sends pings and reads no pongs must not fill our memory.
 const MAX_QUEUED_BYTES = 256 * 1024;
 
+type OpenMessage = ClientMessage & { readonly t: "open" };
+
 /**
  * Serves a client that speaks the control protocol, until its session ends.
  */
@@ -33,6 +36,8 @@ export function serveSession(
 ): void {
   const { table, log, feeds, drains, sessionCounts } = context;
   const tunnels = new Map<number, LiveTunnel>();
+  /** Those that the edge is still opening, and whether the client has closed them again. */
+  const opening = new Map<number, { closed: boolean }>();
   let greeted = false;
   let ended = false;
   let finishing = false;
@@ -101,14 +106,18 @@ export function serveSession(
       case "upstream": {
         const tunnel = tunnels.get(message.id);
         if (tunnel)
-          tunnel.upstreamDown =
-            message.state === "down"
-              ? { reason: message.reason ?? "" }
-              : undefined;
+          table.tell(tunnel, {
+            upstreamDown:
+              message.state === "down"
+                ? { reason: message.reason ?? "" }
+                : undefined,
+          });
         return;
       }
       case "watch":
         feed.enabled = message.on;
+        for (const tunnel of tunnels.values())
+          table.tell(tunnel, { watched: message.on });
         return;
       case "ping":
         stream.send({ t: "pong", n: message.n });
@@ -137,9 +146,9 @@ export function serveSession(
     });
   }
 
-  function openTunnel(message: ClientMessage & { t: "open" }): void {
+  function openTunnel(message: OpenMessage): void {
     try {
-      if (tunnels.has(message.id))
+      if (tunnels.has(message.id) || opening.has(message.id))
         throw new ControlRefusal(
           "message-invalid",
           `Tunnel ${message.id} is open already.`,
@@ -150,43 +159,83 @@ export function serveSession(
           "forward-missing",
           `This session holds no forward on port ${message.port}.`,
         );
-      const { tunnel, resume } = table.open(owner, {
+      const opened = table.open(owner, {
         name: message.name,
         resume: message.resume,
         forward,
         hostHeader: checkHostHeader(message.hostHeader ?? "preserve"),
         upstream: message.upstream,
       });
-      // The same session may reopen its own name under another number; the older one is closed by then.
-      for (const [id, other] of tunnels) if (other.closed) tunnels.delete(id);
-      tunnels.set(message.id, tunnel);
-      feeds.set(tunnel.name, feed);
-      feed.name(tunnel.name, message.id);
-      log.info("tunnel opened", {
-        ...describeTunnel(tunnel),
-        ingress: session.ingress,
-        from: session.remoteAddress,
-      });
-      stream.send({
-        t: "opened",
-        id: message.id,
-        name: tunnel.name,
-        url: tunnel.url,
-        resume,
-      });
-      context.onOpened?.(tunnel);
+      if (opened instanceof Promise) awaitOpened(message, opened);
+      else tellOpened(message, opened);
     } catch (error) {
-      if (!(error instanceof ControlRefusal)) throw error;
-      log.info("tunnel refused", {
-        identity: session.identity.id,
-        code: error.code,
-      });
-      const { code, message: text } = error;
-      stream.send({ t: "refused", id: message.id, code, message: text });
+      tellRefused(message, error);
     }
   }
 
+  function awaitOpened(
+    message: OpenMessage,
+    opened: Promise<OpenedTunnel>,
+  ): void {
+    const state = { closed: false };
+    opening.set(message.id, state);
+    opened
+      .then(
+        (result) => {
+          opening.delete(message.id);
+          if (ended) table.close(result.tunnel, "lost");
+          else if (state.closed) table.close(result.tunnel, "released");
+          // Another session of the same identity was faster than our answer.
+          else if (result.tunnel.closed)
+            tellRefused(message, supersededBefore(result.tunnel));
+          else tellOpened(message, result);
+        },
+        (error: unknown) => {
+          opening.delete(message.id);
+          if (!ended) tellRefused(message, error);
+        },
+      )
+      .catch((error: unknown) => {
+        log.error("bug", { error });
+        session.end();
+      });
+  }
+
+  function tellOpened(
+    message: OpenMessage,
+    { tunnel, resume }: OpenedTunnel,
+  ): void {
+    // The same session may reopen its own name under another number; the older one is closed by then.
+    for (const [id, other] of tunnels) if (other.closed) tunnels.delete(id);
+    tunnels.set(message.id, tunnel);
+    feeds.set(tunnel.name, feed);
+    feed.name(tunnel.name, message.id);
+    if (feed.enabled) table.tell(tunnel, { watched: true });
+    log.info("tunnel opened", {
+      ...describeTunnel(tunnel),
+      ingress: session.ingress,
+      from: session.remoteAddress,
+    });
+    stream.send({
+      t: "opened",
+      id: message.id,
+      name: tunnel.name,
+      url: tunnel.url,
+      resume,
+    });
+    context.onOpened?.(tunnel);
+  }
+
+  function tellRefused({ id }: OpenMessage, error: unknown): void {
+    if (!(error instanceof ControlRefusal)) throw error;
+    const { code, message } = error;
+    log.info("tunnel refused", { identity: session.identity.id, code });
+    stream.send({ t: "refused", id, code, message });
+  }
+
   function closeTunnel(id: number): void {
+    const early = opening.get(id);
+    if (early) early.closed = true;
     const tunnel = tunnels.get(id);
     if (!tunnel) return;
     tunnels.delete(id);
@@ -236,6 +285,12 @@ export function serveSession(
     return id < 0 ? {} : { id };
   }
 }
+
+const supersededBefore = ({ url, identityId }: LiveTunnel): ControlRefusal =>
+  new ControlRefusal(
+    "superseded",
+    `${url} was opened again by ${identityId} from elsewhere.`,
+  );
 
 function checkHostHeader(value: string): string {
   if (isHostHeaderPolicy(value)) return value;

@@ -26,6 +26,8 @@ export interface Engine {
   readonly tunnels: TunnelStates;
   readonly connections: Set<VisitorConnection>;
   readonly perVisitor: Map<string, number>;
+  /** What a visitor has in other processes; undefined where there are none. */
+  readonly visitorsElsewhere: ((key: string) => number) | undefined;
   readonly visits: Set<Visit>;
   readonly upgrades: Set<LiveUpgrade>;
   /** Connections that were turned away because of a limit, since the start. */

@@ -33,6 +33,8 @@ export interface HttpEdgeOptions {
   readonly timeouts?: Partial<HttpTimeouts>;
   /** Connections that are kept open in advance for each tunnel that was warmed. Default: 2. */
   readonly spareConnections?: number;
+  /** Connections of a visitor (as visitor-key.ts has it) to other processes, which count as well. Default: none. */
+  readonly visitorsElsewhere?: (key: string) => number;
   /** Hears of errors that nobody foresaw. What they hit is ended, the edge goes on. Default: they are thrown. */
   readonly onBug?: (error: unknown) => void;
   /** Milliseconds since 1970, for records. Default: Date.now. */
@@ -74,6 +76,8 @@ export interface HttpEdge {
    */
   warm(tunnel: Tunnel): void;
   stats(): HttpEdgeStats;
+  /** Visitors with more than `few` connections here, by their keys. */
+  busyVisitors(few: number): [key: string, connections: number][];
   /**
    * Stops: accepts no more, lets running requests finish, closes idle connections, and sends WebSockets away with
    * status 1001. What is left after `deadlineMs` is cut off. Tunnels stay open. A later call may only bring the
@@ -135,6 +139,8 @@ export function createHttpEdge(options: HttpEdgeOptions): HttpEdge {
       upgrades: engine.upgrades.size,
       upstreamConnections: engine.tunnels.connections,
     }),
+    busyVisitors: (few) =>
+      [...engine.perVisitor].filter(([, count]) => count > few),
     close({ deadlineMs }) {
       closing ??= startClosing(engine, servers, () => clearInterval(sweeper));
       closing.by(deadlineMs);
@@ -167,6 +173,7 @@ function createEngine(options: HttpEdgeOptions): Engine {
     tunnels: new TunnelStates(limits, timeouts, onBug),
     connections: new Set(),
     perVisitor: new Map(),
+    visitorsElsewhere: options.visitorsElsewhere,
     visits: new Set(),
     upgrades: new Set(),
     refusedConnections: 0,

@@ -70,9 +70,10 @@ export class VisitorConnection implements LaneOwner {
   /** How many connections its visitor has, as a share of what one may have. A trusted proxy speaks for many: 0. */
   get excess(): number {
     if (this.trusted) return 0;
+    const { perVisitor, visitorsElsewhere, limits } = this.engine;
+    const elsewhere = visitorsElsewhere?.(this.key) ?? 0;
     return (
-      this.engine.perVisitor.get(this.key)! /
-      this.engine.limits.connectionsPerVisitor
+      (perVisitor.get(this.key)! + elsewhere) / limits.connectionsPerVisitor
     );
   }
 

@@ -20,12 +20,24 @@ export interface ForwardedConnection {
   readonly link: LinkPressure | undefined;
 }
 
+/** What another process of the same edge needs to connect through a forward by itself. */
+export interface DirectRoute {
+  /** On 127.0.0.1. */
+  readonly port: number;
+  /** What the client says first on each connection, and what it is answered. Secrets of one session. */
+  readonly proof: { readonly client: string; readonly edge: string };
+  /** The account that has to listen there; undefined when it is not to be checked. */
+  readonly uid: number | undefined;
+}
+
 /** One SSH remote forward (RFC 4254 section 7.1), held by one session. It ends with that session at the latest. */
 export interface Forward {
   /** The port that the client asked for or was given; a virtual number in `embedded` mode. */
   readonly port: number;
   /** Whether connect() can no longer succeed. */
   readonly closed: boolean;
+  /** Absent where connections begin in the process that holds the session (`embedded`). */
+  readonly direct?: DirectRoute;
   /**
    * Opens a connection to whatever the client joins the forward with. In `openssh` mode it resolves only after the
    * client's proof was read and checked.

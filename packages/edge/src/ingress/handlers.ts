@@ -33,11 +33,11 @@ export interface SessionHandlers {
   /**
    * Opens a tunnel for a plain client's forward at once.
    * @param name wanted name; undefined for a random one
-   * @throws ControlRefusal when the name is not to be had
+   * @throws ControlRefusal (or rejects with it) when the name is not to be had
    */
   openPlain(
     session: PlainSession,
     forward: Forward,
     name: string | undefined,
-  ): PlainTunnel;
+  ): PlainTunnel | Promise<PlainTunnel>;
 }

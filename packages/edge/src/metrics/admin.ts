@@ -15,7 +15,7 @@ export interface AdminOptions {
   /** Whether the edge can take visitors, and if not, why. */
   readonly readiness: () => Readiness;
   /** The text for /metrics. */
-  readonly metrics: () => string;
+  readonly metrics: () => string | Promise<string>;
   readonly log: Pick<Log, "warn">;
 }
 
@@ -46,7 +46,12 @@ export function createAdmin(options: AdminOptions): Admin {
       headersTimeout: REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: REQUEST_TIMEOUT_MS,
     },
-    (request, response) => answer(request, response, options),
+    (request, response) => {
+      answer(request, response, options).catch((error: unknown) => {
+        options.log.warn("admin listener failed", { error });
+        response.destroy();
+      });
+    },
   );
   server.maxConnections = MAX_CONNECTIONS;
   let address: ListeningAddress | undefined;
@@ -83,12 +88,13 @@ export function createAdmin(options: AdminOptions): Admin {
   };
 }
 
-function answer(
+async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   { readiness, metrics }: AdminOptions,
-): void {
-  const { status, text, type } = route(request, readiness, metrics);
+): Promise<void> {
+  const { status, text: given, type } = route(request, readiness, metrics);
+  const text = typeof given === "string" ? given : await given;
   response.writeHead(status, {
     "content-type": `${type ?? "text/plain"}; charset=utf-8`,
     "content-length": Buffer.byteLength(text),
@@ -105,7 +111,7 @@ function route(
   request: IncomingMessage,
   readiness: AdminOptions["readiness"],
   metrics: AdminOptions["metrics"],
-): { status: number; text: string; type?: string } {
+): { status: number; text: string | Promise<string>; type?: string } {
   if (!isOwnHost(request))
     return {
       status: 421,

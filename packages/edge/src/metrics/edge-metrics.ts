@@ -4,7 +4,12 @@ import { PRODUCT_VERSION, visitorErrorCodes } from "@expose/protocol";
 import type { AccessLogCounters } from "../access-log/access-log.ts";
 import type { RequestObserver } from "../access-log/record.ts";
 import type { UsersCounters } from "../registry/users-store.ts";
-import { createMetrics, type Metrics, type Readings } from "./metrics.ts";
+import {
+  createMetrics,
+  type Figure,
+  type Metrics,
+  type Readings,
+} from "./metrics.ts";
 
 /** Where figures come from that others keep. Absent: those are not shown. */
 export interface EdgeMetricsSources {
@@ -19,6 +24,11 @@ export interface EdgeMetricsSources {
   readonly upgradesOpen?: () => number;
   readonly users?: () => UsersCounters;
   readonly accessLog?: () => AccessLogCounters;
+  /** Of an edge with several processes: those that serve, and those that took the place of one that died. */
+  readonly workers?: () => {
+    readonly ready: number;
+    readonly restarts: number;
+  };
 }
 
 /** The metrics of one edge. */
@@ -27,8 +37,8 @@ export interface EdgeMetrics {
   readonly observe: RequestObserver;
   /** Adds what others count. Each source once. */
   watch(sources: EdgeMetricsSources): void;
-  /** The text for /metrics. */
-  render(): string;
+  /** All as they are now. */
+  figures(): Figure[];
 }
 
 // From a local page to a slow report; upgraded connections, which last for hours, are not in it.
@@ -38,9 +48,16 @@ const SECONDS = [
 
 const STATUS_CLASSES = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
 
-/** Builds the metrics of one edge. */
-export function createEdgeMetrics(): EdgeMetrics {
+/**
+ * Builds the metrics of one edge, or of one process of it.
+ *
+ * @param options.worker whether another process shows them together with its own: then what cannot be added up is left out
+ */
+export function createEdgeMetrics(
+  options: { readonly worker?: boolean } = {},
+): EdgeMetrics {
   const metrics = createMetrics();
+  if (!options.worker) addProgram(metrics);
   addProcess(metrics);
   const requests = metrics.counter(
     "expose_requests_total",
@@ -92,7 +109,7 @@ export function createEdgeMetrics(): EdgeMetrics {
       if (record.retried) retries.add();
     },
     watch: (sources) => addSources(metrics, sources),
-    render: () => metrics.render(),
+    figures: () => metrics.figures(),
   };
 }
 
@@ -160,6 +177,19 @@ function addSources(metrics: Metrics, sources: EdgeMetricsSources): void {
       "result",
     );
   }
+  const { workers } = sources;
+  if (workers) {
+    gauge(
+      "expose_workers",
+      "Processes that serve visitors.",
+      () => workers().ready,
+    );
+    counter(
+      "expose_worker_restarts_total",
+      "Processes that were started in place of one that had died.",
+      () => workers().restarts,
+    );
+  }
   if (accessLog) {
     counter(
       "expose_access_log_records_total",
@@ -175,7 +205,7 @@ function addSources(metrics: Metrics, sources: EdgeMetricsSources): void {
   }
 }
 
-function addProcess(metrics: Metrics): void {
+function addProgram(metrics: Metrics): void {
   metrics.read(
     "gauge",
     "expose_build_info",
@@ -184,9 +214,19 @@ function addProcess(metrics: Metrics): void {
     "version",
   );
   metrics.read(
+    "gauge",
+    "process_start_time_seconds",
+    "When the edge started, since 1970.",
+    () => Math.round(Date.now() / 1_000 - process.uptime()),
+  );
+}
+
+// With several processes, these are sums over all of them.
+function addProcess(metrics: Metrics): void {
+  metrics.read(
     "counter",
     "process_cpu_seconds_total",
-    "Processor time of this process.",
+    "Processor time of the edge.",
     () => {
       const { user, system } = process.cpuUsage();
       return (user + system) / 1e6;
@@ -195,25 +235,19 @@ function addProcess(metrics: Metrics): void {
   metrics.read(
     "gauge",
     "process_resident_memory_bytes",
-    "Memory of this process.",
+    "Memory of the edge.",
     () => process.memoryUsage.rss(),
   );
   metrics.read(
     "gauge",
-    "process_start_time_seconds",
-    "When this process started, since 1970.",
-    () => Math.round(Date.now() / 1_000 - process.uptime()),
-  );
-  metrics.read(
-    "gauge",
     "process_open_fds",
-    "Open descriptors of this process (Linux).",
+    "Open descriptors of the edge (Linux).",
     () => readdirSync("/proc/self/fd").length,
   );
   metrics.read(
     "counter",
     "nodejs_eventloop_active_seconds_total",
-    "Time for which the event loop was busy; near one second a second it is overloaded.",
+    "Time for which the event loop was busy; near one second a second (for each of expose_workers) it is overloaded.",
     () => performance.eventLoopUtilization().active / 1_000,
   );
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { visitorErrorCodes } from "@expose/protocol";
 import { createEdgeMetrics } from "./edge-metrics.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics, renderFigures } from "./metrics.ts";
 
 describe("the text form", () => {
   it("shows counters, gauges and readings with their help and type", () => {
@@ -22,7 +22,7 @@ describe("the text form", () => {
     plain.add();
     plain.add(2);
     labelled.add(1, "y");
-    expect(metrics.render()).toBe(
+    expect(renderFigures(metrics.figures())).toBe(
       [
         "# HELP a_total Plain.",
         "# TYPE a_total counter",
@@ -47,7 +47,7 @@ describe("the text form", () => {
     const metrics = createMetrics();
     const histogram = metrics.histogram("h_seconds", "Times.", [0.1, 1]);
     for (const value of [0.05, 0.1, 0.5, 3]) histogram.observe(value);
-    expect(metrics.render().split("\n").slice(2, -1)).toEqual([
+    expect(renderFigures(metrics.figures()).split("\n").slice(2, -1)).toEqual([
       'h_seconds_bucket{le="0.1"} 2',
       'h_seconds_bucket{le="1"} 3',
       'h_seconds_bucket{le="+Inf"} 4',
@@ -63,7 +63,7 @@ describe("the text form", () => {
       values: ["x"],
     });
     for (let i = 0; i < 1_000; i++) counter.add(1, `made-up-${i}`);
-    expect(metrics.render()).not.toContain("made-up");
+    expect(renderFigures(metrics.figures())).not.toContain("made-up");
   });
 
   it("leaves out what cannot be read, and nothing else", () => {
@@ -72,7 +72,7 @@ describe("the text form", () => {
       throw new Error("closing");
     });
     metrics.read("gauge", "fine", "Fine.", () => 1);
-    expect(metrics.render()).toBe(
+    expect(renderFigures(metrics.figures())).toBe(
       "# HELP fine Fine.\n# TYPE fine gauge\nfine 1\n",
     );
   });
@@ -113,7 +113,7 @@ describe("the metrics of an edge", () => {
     metrics.observe({ ...record, status: 101, upgraded: true, totalMs: 1e7 });
     metrics.observe({ ...record, status: 503, error: "tunnel-busy" });
     metrics.observe({ ...record, status: 999 });
-    const text = metrics.render();
+    const text = renderFigures(metrics.figures());
     for (const line of [
       'expose_requests_total{status="none"} 2',
       'expose_requests_total{status="1xx"} 1',
@@ -133,7 +133,7 @@ describe("the metrics of an edge", () => {
   });
 
   it("have a series for each error code from the start", () => {
-    const text = createEdgeMetrics().render();
+    const text = renderFigures(createEdgeMetrics().figures());
     for (const code of Object.keys(visitorErrorCodes))
       expect(text).toContain(`expose_request_errors_total{code="${code}"} 0`);
   });
@@ -150,7 +150,7 @@ describe("the metrics of an edge", () => {
       requestsInFlight: () => 13,
       upgradesOpen: () => 14,
     });
-    const text = metrics.render();
+    const text = renderFigures(metrics.figures());
     for (const line of [
       'expose_tunnels{state="open"} 3',
       'expose_sessions{ingress="embedded"} 2',

@@ -1,6 +1,15 @@
 // Counters, gauges and histograms, shown in Prometheus' text form (version 0.0.4). No label ever holds what a visitor, a
 // client or a tenant chose: a stranger could otherwise make new series without end.
 
+/** One metric in numbers, which can be added to those of other processes. */
+export interface Figure {
+  readonly name: string;
+  readonly kind: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  /** What each line is called, labels included, and its value. */
+  readonly lines: readonly (readonly [series: string, value: number])[];
+}
+
 /** Only rises. */
 export interface Counter {
   /** @param label one of those that were declared; "" for a counter without any */
@@ -29,8 +38,8 @@ export interface Metrics {
     read: () => Readings,
     labelName?: string,
   ): void;
-  /** The text that a scraper gets. A reading that throws is left out. */
-  render(): string;
+  /** All of them as they are now. A reading that throws is left out. */
+  figures(): Figure[];
 }
 
 /** A label and its values. */
@@ -41,21 +50,17 @@ export interface Label {
 
 /** Builds an empty set of metrics. */
 export function createMetrics(): Metrics {
-  const families = new Map<string, () => string>();
+  const families = new Map<string, () => Figure>();
 
   function add(
-    kind: string,
+    kind: Figure["kind"],
     name: string,
     help: string,
-    lines: () => readonly string[],
+    lines: () => Figure["lines"],
   ): void {
     if (families.has(name))
       throw new Error(`The metric ${name} exists already.`);
-    families.set(name, () =>
-      [`# HELP ${name} ${help}`, `# TYPE ${name} ${kind}`, ...lines(), ""].join(
-        "\n",
-      ),
-    );
+    families.set(name, () => ({ name, kind, help, lines: lines() }));
   }
 
   return {
@@ -64,9 +69,10 @@ export function createMetrics(): Metrics {
         (label?.values ?? [""]).map((value) => [value, 0]),
       );
       add("counter", name, help, () =>
-        [...values].map(([value, count]) =>
-          line(name, label?.name, value, count),
-        ),
+        [...values].map(([value, count]) => [
+          series(name, label?.name, value),
+          count,
+        ]),
       );
       return {
         add(amount = 1, value = "") {
@@ -81,12 +87,13 @@ export function createMetrics(): Metrics {
       let sum = 0;
       let total = 0;
       add("histogram", name, help, () => [
-        ...bounds.map(
-          (bound, i) => `${name}_bucket{le="${bound}"} ${counts[i]!}`,
-        ),
-        `${name}_bucket{le="+Inf"} ${total}`,
-        `${name}_sum ${sum}`,
-        `${name}_count ${total}`,
+        ...bounds.map((bound, i): [string, number] => [
+          `${name}_bucket{le="${bound}"}`,
+          counts[i]!,
+        ]),
+        [`${name}_bucket{le="+Inf"}`, total],
+        [`${name}_sum`, sum],
+        [`${name}_count`, total],
       ]);
       return {
         observe(value) {
@@ -102,32 +109,61 @@ export function createMetrics(): Metrics {
       add(kind, name, help, () => {
         const readings = read();
         return typeof readings === "number"
-          ? [line(name, undefined, "", readings)]
-          : Object.entries(readings).map(([value, reading]) =>
-              line(name, labelName, value, reading),
-            );
+          ? [[name, readings]]
+          : Object.entries(readings).map(([value, reading]) => [
+              series(name, labelName, value),
+              reading,
+            ]);
       });
     },
-    render() {
-      let text = "";
+    figures() {
+      const figures: Figure[] = [];
       for (const family of families.values()) {
         try {
-          text += family();
+          figures.push(family());
         } catch {
           // One part that cannot tell its figures (it is closing, say) must not hide all others.
         }
       }
-      return text;
+      return figures;
     },
   };
 }
 
-const line = (
+/** Adds up figures of several processes, line by line, in the order of the first that has each. */
+export function addFigures(all: readonly (readonly Figure[])[]): Figure[] {
+  const sums = new Map<
+    string,
+    { figure: Figure; lines: Map<string, number> }
+  >();
+  for (const figure of all.flat()) {
+    let sum = sums.get(figure.name);
+    if (!sum) sums.set(figure.name, (sum = { figure, lines: new Map() }));
+    for (const [name, value] of figure.lines)
+      sum.lines.set(name, (sum.lines.get(name) ?? 0) + value);
+  }
+  return [...sums.values()].map(({ figure, lines }) => ({
+    ...figure,
+    lines: [...lines],
+  }));
+}
+
+/** The text that a scraper gets. */
+export const renderFigures = (figures: readonly Figure[]): string =>
+  figures
+    .map(({ name, kind, help, lines }) =>
+      [
+        `# HELP ${name} ${help}`,
+        `# TYPE ${name} ${kind}`,
+        ...lines.map(([key, value]) => `${key} ${value}`),
+        "",
+      ].join("\n"),
+    )
+    .join("");
+
+const series = (
   name: string,
   labelName: string | undefined,
   value: string,
-  reading: number,
 ): string =>
-  labelName === undefined
-    ? `${name} ${reading}`
-    : `${name}{${labelName}="${value}"} ${reading}`;
+  labelName === undefined ? name : `${name}{${labelName}="${value}"}`;

@@ -11,8 +11,8 @@ export interface Lease {
   readonly away: Route & { kind: "away" };
   /** Gives the name to a (newer) tunnel of the same identity; whoever waits gets it. */
   hold(tunnel: LiveTunnel): void;
-  /** Keeps the name without a tunnel for `graceMs`, then drops it. */
-  keep(graceMs: number): void;
+  /** Keeps the name without a tunnel for `graceMs`, then drops it. Undefined: until it is told to. */
+  keep(graceMs: number | undefined): void;
   /** Ends the lease: waiting visitors get nothing, the name is free. Idempotent. */
   drop(): void;
 }
@@ -23,10 +23,10 @@ const RETRY_AFTER_S = 5;
 /** @param onDropped called once, when the name is free again */
 export function createLease(
   identityId: string,
-  first: LiveTunnel,
+  first: LiveTunnel | undefined,
   onDropped: () => void,
 ): Lease {
-  let tunnel: LiveTunnel | undefined = first;
+  let tunnel = first;
   let timer: NodeJS.Timeout | undefined;
   let dropped = false;
   const waiting = new Set<(tunnel: LiveTunnel | undefined) => void>();
@@ -77,6 +77,7 @@ export function createLease(
     keep(graceMs) {
       tunnel = undefined;
       clearTimeout(timer);
+      if (graceMs === undefined) return;
       timer = setTimeout(drop, graceMs);
       timer.unref();
     },

@@ -23,6 +23,14 @@ export interface TunnelOwner {
   lost(tunnel: LiveTunnel): void;
 }
 
+/** What its client says of a tunnel while it is open. */
+export interface TunnelNews {
+  /** Undefined while it has said nothing, or that the local service answers. */
+  upstreamDown: { readonly reason: string } | undefined;
+  /** Whether somebody wants to hear of each request. */
+  watched: boolean;
+}
+
 /** What a tunnel is made from. */
 export interface TunnelParts {
   name: string;
@@ -35,7 +43,7 @@ export interface TunnelParts {
 }
 
 /** See {@link Tunnel}. Closed by the table alone, which keeps the names in order. */
-export class LiveTunnel implements Tunnel {
+export class LiveTunnel implements Tunnel, TunnelNews {
   readonly name: string;
   readonly hostname: string;
   readonly url: string;
@@ -44,6 +52,7 @@ export class LiveTunnel implements Tunnel {
   readonly hostHeader: string;
   readonly upstream: string;
   upstreamDown: { readonly reason: string } | undefined = undefined;
+  watched = false;
   closed = false;
   readonly #onClosed = new Set<() => void>();
 

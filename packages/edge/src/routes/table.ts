@@ -2,7 +2,6 @@
 //
 // A name is its identity's: the same identity that asks for it again takes it over at once, another is refused. When
 // a session vanishes, the lease stays for a grace period, in which visitors wait or hear 503 and nobody else gets in.
-import { isIP } from "node:net";
 import type { Forward } from "../ingress/forward.ts";
 import type { Identity } from "../registry/identity.ts";
 import { ControlRefusal } from "../refusal.ts";
@@ -10,8 +9,10 @@ import { createLease, type Lease } from "./lease.ts";
 import {
   LiveTunnel,
   type CloseCause,
+  type TunnelNews,
   type TunnelOwner,
 } from "./live-tunnel.ts";
+import { createNameReader } from "./name-of.ts";
 import { checkName, randomName } from "./names.ts";
 import type { ResumeTokens } from "./resume.ts";
 import type { Route, Router } from "./tunnel.ts";
@@ -33,7 +34,18 @@ export interface RouteTableOptions {
   readonly maxTunnelsPerIdentity: number;
   /** Name that is served when the Host is an IP address; undefined: none is. */
   readonly defaultName: string | undefined;
+  /** Hears of every change of what a name leads to, right after it: for other processes that route as well. */
+  readonly onChange?: (change: RouteChange) => void;
 }
+
+/** What has become of a name. */
+export type RouteChange =
+  | { readonly kind: "open"; readonly tunnel: LiveTunnel }
+  /** The tunnel's {@link TunnelNews}. */
+  | { readonly kind: "news"; readonly tunnel: LiveTunnel }
+  /** Kept for its owner, who is away. */
+  | { readonly kind: "away"; readonly name: string; readonly identity: string }
+  | { readonly kind: "free"; readonly name: string };
 
 /** What a session asks for when it opens a tunnel. */
 export interface TunnelRequest {
@@ -52,20 +64,33 @@ export interface OpenedTunnel {
   readonly resume: string;
 }
 
-/** The routes of one edge. */
-export interface RouteTable extends Router {
+/** Where sessions open and close their tunnels: the table itself, or what asks the process that has it. */
+export interface TunnelBook {
   /**
-   * Opens a tunnel for `owner`, taking the name over from an older session of the same identity.
-   * @throws ControlRefusal when the name is not to be had or the identity has too many tunnels
+   * Opens a tunnel for `owner`, taking the name over from an older session of the same identity. Whoever is told of
+   * the tunnel's URL is told after this, when visitors get there.
+   * @throws ControlRefusal (or rejects with it) when the name is not to be had or the identity has too many tunnels
    */
-  open(owner: TunnelOwner, request: TunnelRequest): OpenedTunnel;
+  open(
+    owner: TunnelOwner,
+    request: TunnelRequest,
+  ): OpenedTunnel | Promise<OpenedTunnel>;
   /**
    * Closes a tunnel; the cause decides what becomes of its name. Idempotent. An identity has no more names kept for it
    * than it may have tunnels: the oldest go first.
    */
   close(tunnel: LiveTunnel, cause: CloseCause): void;
+  /** Takes note of what its client says of an open tunnel. */
+  tell(tunnel: LiveTunnel, news: Partial<TunnelNews>): void;
+}
+
+/** The routes of one edge. */
+export interface RouteTable extends Router, TunnelBook {
+  open(owner: TunnelOwner, request: TunnelRequest): OpenedTunnel;
   /** Closes an identity's tunnels and frees its names at once: its key was removed. */
   forget(identityId: string): void;
+  /** What every held name leads to now, as a list of changes that lead there. */
+  snapshot(): RouteChange[];
   /** Tunnels open now, and names kept for clients that are away. */
   readonly counts: { readonly open: number; readonly away: number };
   /** Drops every lease and its timer; nothing can be opened afterwards. Tunnels close as `released`. */
@@ -76,6 +101,8 @@ export interface RouteTable extends Router {
 export function createRouteTable(options: RouteTableOptions): RouteTable {
   const leases = new Map<string, Lease>();
   const primaryDomain = options.domains[0]!;
+  const nameOf = createNameReader(options);
+  const { onChange = () => {} } = options;
   let disposed = false;
 
   function open(owner: TunnelOwner, request: TunnelRequest): OpenedTunnel {
@@ -110,9 +137,13 @@ export function createRouteTable(options: RouteTableOptions): RouteTable {
     } else {
       leases.set(
         name,
-        createLease(owner.identity.id, tunnel, () => leases.delete(name)),
+        createLease(owner.identity.id, tunnel, () => {
+          leases.delete(name);
+          onChange({ kind: "free", name });
+        }),
       );
     }
+    onChange({ kind: "open", tunnel });
     const forgetForward = tunnel.forward.onceClosed(() => {
       if (tunnel.closed) return;
       close(tunnel, "lost");
@@ -178,6 +209,7 @@ export function createRouteTable(options: RouteTableOptions): RouteTable {
     if (lease?.tunnel === tunnel) {
       if (cause === "lost" && !disposed) {
         lease.keep(options.graceMs);
+        onChange(awayChange(tunnel.name, lease));
         limitAway(tunnel.owner, lease);
       } else lease.drop();
     }
@@ -192,24 +224,14 @@ export function createRouteTable(options: RouteTableOptions): RouteTable {
     return lease.tunnel ? { kind: "tunnel", tunnel: lease.tunnel } : lease.away;
   }
 
-  function nameOf(hostname: string): string | undefined {
-    for (const domain of options.domains)
-      if (hostname.endsWith(domain)) {
-        if (hostname.length === domain.length) return "";
-        const label = hostname.length - domain.length - 1;
-        if (hostname[label] === ".") return hostname.slice(0, label);
-      }
-    if (
-      options.defaultName !== undefined &&
-      isIP(hostname.replace(/^\[(.*)\]$/, "$1"))
-    )
-      return options.defaultName;
-    return undefined;
-  }
-
   return {
     open,
     close,
+    tell(tunnel, news) {
+      if (tunnel.closed) return;
+      Object.assign(tunnel, news);
+      onChange({ kind: "news", tunnel });
+    },
     find,
     forget(identityId) {
       for (const lease of [...leases.values()]) {
@@ -219,6 +241,12 @@ export function createRouteTable(options: RouteTableOptions): RouteTable {
         else lease.drop();
       }
     },
+    snapshot: () =>
+      [...leases].map(([name, lease]) =>
+        lease.tunnel
+          ? { kind: "open", tunnel: lease.tunnel }
+          : awayChange(name, lease),
+      ),
     get counts() {
       let open = 0;
       for (const lease of leases.values()) if (lease.tunnel) open++;
@@ -234,3 +262,9 @@ export function createRouteTable(options: RouteTableOptions): RouteTable {
     },
   };
 }
+
+const awayChange = (name: string, { identityId }: Lease): RouteChange => ({
+  kind: "away",
+  name,
+  identity: identityId,
+});

@@ -74,6 +74,8 @@ export class EmbeddedConnection {
   #lastRefusal: string | undefined;
   #refusals = 0;
   #control: Duplex | undefined;
+  /** Resolves when the last global request that has to wait was answered. */
+  #answering: Promise<void> | undefined;
   #plainSession: PlainSession | undefined;
   #ended = false;
   #settleTimer: NodeJS.Timeout | undefined;
@@ -245,9 +247,18 @@ export class EmbeddedConnection {
     });
     connection.on("ready", () => this.#begin());
     connection.on("request", (accept, reject, name: string, info) => {
-      const port = this.#ended ? undefined : this.#answer(name, info);
-      if (port === undefined) reject?.();
-      else accept?.(port);
+      const answer = () => (this.#ended ? undefined : this.#answer(name, info));
+      const reply = (port: number | undefined): void => {
+        if (port === undefined) reject?.();
+        else accept?.(port);
+      };
+      if (this.#answering)
+        return this.#holdBack(
+          this.#answering.then(async () => reply(await answer())),
+        );
+      const port = answer();
+      if (port instanceof Promise) this.#holdBack(port.then(reply));
+      else reply(port);
     });
   }
 
@@ -277,8 +288,23 @@ export class EmbeddedConnection {
     }
   }
 
+  // Answers to global requests come in the order of the requests (RFC 4254 section 4), and one has to wait.
+  #holdBack(turn: Promise<void>): void {
+    const answered = turn
+      .catch((error: unknown) =>
+        this.#host.log.error("bug", { ...this.#who(), error }),
+      )
+      .finally(() => {
+        if (this.#answering === answered) this.#answering = undefined;
+      });
+    this.#answering = answered;
+  }
+
   /** @returns a port to answer with, or undefined for a refusal */
-  #answer(name: string, info: TcpipBindInfo): number | undefined {
+  #answer(
+    name: string,
+    info: TcpipBindInfo,
+  ): number | undefined | Promise<number | undefined> {
     if (name === "cancel-tcpip-forward")
       return this.#forwards.cancel(info.bindAddr, info.bindPort)
         ? info.bindPort

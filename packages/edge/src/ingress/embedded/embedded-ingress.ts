@@ -71,17 +71,27 @@ export function createEmbeddedIngress(
   let timer: NodeJS.Timeout | undefined;
   let closing: Promise<void> | undefined;
 
+  const connectionsOf = (id: string): number => {
+    let count = 0;
+    for (const { identity } of connections) if (identity?.id === id) count++;
+    return count;
+  };
+
   const host: ConnectionHost = {
     ...options,
     limits,
     windows: createWindowBudget(limits.maxWindowBytesInAll),
     loggedIn(connection) {
+      const id = connection.identity?.id ?? "";
       connections.add(connection);
-      connection.onceEnded(() => connections.delete(connection));
-      const id = connection.identity?.id;
-      let own = 0;
-      for (const other of connections) if (other.identity?.id === id) own++;
-      if (own <= limits.maxConnectionsPerIdentity) return undefined;
+      connection.onceEnded(() => {
+        connections.delete(connection);
+        options.logins?.changed(id, connectionsOf(id));
+      });
+      const own = connectionsOf(id);
+      options.logins?.changed(id, own);
+      const elsewhere = options.logins?.elsewhere(id) ?? 0;
+      if (own + elsewhere <= limits.maxConnectionsPerIdentity) return undefined;
       log.warn("too many connections of one identity", { identity: id });
       return `${id} has ${limits.maxConnectionsPerIdentity} connections open, and may have no more.`;
     },

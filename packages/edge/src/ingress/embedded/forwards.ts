@@ -10,9 +10,13 @@ export interface Forwards {
   readonly tunnels: readonly PlainTunnel[];
   /**
    * Answers a tcpip-forward (RFC 4254 section 7.1).
-   * @returns the port that it got (the same as asked for, unless that was 0); undefined when it is refused
+   * @returns the port that it got (the same as asked for, unless that was 0); undefined when it is refused. A promise
+   *   of that, which never rejects, where another process decides about names
    */
-  open(bindAddress: string, bindPort: number): number | undefined;
+  open(
+    bindAddress: string,
+    bindPort: number,
+  ): number | undefined | Promise<number | undefined>;
   /** Answers a cancel-tcpip-forward. @returns whether there was such a forward */
   cancel(bindAddress: string, bindPort: number): boolean;
   /** The forward that the expose client holds on a port. */
@@ -32,11 +36,11 @@ export interface ForwardsOptions {
     bindAddress: string,
     visitor: Visitor,
   ) => Promise<ForwardedConnection>;
-  /** @throws ControlRefusal */
+  /** @throws ControlRefusal, or rejects with it */
   readonly openPlain: (
     forward: Forward,
     name: string | undefined,
-  ) => PlainTunnel;
+  ) => PlainTunnel | Promise<PlainTunnel>;
   /** A plain tunnel is open. */
   readonly opened: (tunnel: PlainTunnel) => void;
   /** A forward was refused; `reason` is for the person who asked. */
@@ -73,6 +77,25 @@ export function createForwards(options: ForwardsOptions): Forwards {
 
   function refuse(reason: string): undefined {
     options.refused(reason);
+  }
+
+  function opened(entry: Held, tunnel: PlainTunnel): number | undefined {
+    // It may have ended the connection on its way.
+    if (entry.forward.closed) {
+      tunnel.close();
+      return undefined;
+    }
+    entry.tunnel = tunnel;
+    options.opened(tunnel);
+    return entry.forward.port;
+  }
+
+  function notOpened(key: string, entry: Held, error: unknown): undefined {
+    if (held.get(key) === entry) held.delete(key);
+    entry.forward.close();
+    if (error instanceof ControlRefusal) return refuse(error.message);
+    options.failed(error);
+    return refuse("The edge failed to open the tunnel.");
   }
 
   function closeAll(released: boolean): void {
@@ -118,20 +141,14 @@ export function createForwards(options: ForwardsOptions): Forwards {
       if (request.kind === "control") return port;
       try {
         const tunnel = options.openPlain(forward, request.name);
-        // It may have ended the connection on its way.
-        if (forward.closed) {
-          tunnel.close();
-          return undefined;
-        }
-        entry.tunnel = tunnel;
-        options.opened(tunnel);
-        return port;
+        return tunnel instanceof Promise
+          ? tunnel.then(
+              (result) => opened(entry, result),
+              (error: unknown) => notOpened(key, entry, error),
+            )
+          : opened(entry, tunnel);
       } catch (error) {
-        held.delete(key);
-        forward.close();
-        if (error instanceof ControlRefusal) return refuse(error.message);
-        options.failed(error);
-        return refuse("The edge failed to open the tunnel.");
+        return notOpened(key, entry, error);
       }
     },
     cancel(bindAddress, bindPort) {

@@ -26,6 +26,11 @@ export interface EmbeddedIngressOptions {
   /** Makes a request target fit for a terminal: secrets redacted, control bytes escaped, cut. */
   readonly formatTarget: (target: string) => string;
   readonly log: EmbeddedLog;
+  /** The edge's other processes: what an identity has there counts as well, and they want to know what it has here. */
+  readonly logins?: {
+    elsewhere(identityId: string): number;
+    changed(identityId: string, connections: number): void;
+  };
   /** Each absent field has its value of {@link defaultLimits}. */
   readonly limits?: Partial<EmbeddedLimits>;
 }

@@ -42,6 +42,16 @@ export function createForward(port: number, context: ForwardContext): Forward {
 
   return {
     port,
+    get direct() {
+      return {
+        port,
+        proof: {
+          client: context.clientProof.toString("latin1"),
+          edge: context.edgeProof.toString("latin1"),
+        },
+        uid: context.uid,
+      };
+    },
     get closed() {
       return context.isEnded();
     },

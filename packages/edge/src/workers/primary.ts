@@ -1,0 +1,237 @@
+// An edge of several processes, seen from the one that the operator starts. It takes no visitors: it decides about names,
+// holds the sessions of the openssh ingress, reads the users file, answers the operator, and looks after the workers.
+//
+// It stops in this order: nobody new, visitors of all workers until the deadline, sessions of the primary, workers.
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createAccessLog } from "../access-log/access-log.ts";
+import type { EdgeConfig } from "../config/schema.ts";
+import type { ListenAddress } from "../config/values.ts";
+import { createControl } from "../control/control.ts";
+import { createAdmin } from "../metrics/admin.ts";
+import { createEdgeMetrics } from "../metrics/edge-metrics.ts";
+import { renderFigures, type Figure } from "../metrics/metrics.ts";
+import { createOpenssh, loadHostKey } from "../parts/ingresses.ts";
+import { createRoutes } from "../parts/routes.ts";
+import type { EdgeContext, RunningEdge } from "../parts/running-edge.ts";
+import { createUrls } from "../parts/urls.ts";
+import { createUsersStore, type UsersStore } from "../registry/users-store.ts";
+import { loadSecret } from "../state.ts";
+import { createCountsElsewhere } from "./counts-elsewhere.ts";
+import { createFigureSum } from "./figure-sum.ts";
+import { createLineWriter } from "./line-writer.ts";
+import type { ToPrimary, WireRoute, WireUser } from "./messages.ts";
+import { createWorkerPool } from "./pool.ts";
+import { createPublishedRoutes } from "./published-routes.ts";
+
+// A worker that is busy for longer has visitors who wait for as long.
+const ROUTE_MS = 2_000;
+const FIGURES_MS = 1_000;
+// Beyond the deadline itself, for what is done then.
+const DRAIN_MS = 5_000;
+
+/** Builds it; no process is started and nothing listens before start(). @throws EdgeError */
+export async function createPrimaryEdge(
+  config: EdgeConfig,
+  { log, readiness }: EdgeContext,
+): Promise<RunningEdge> {
+  const stateSecret = await loadSecret(config.stateDir);
+  // Before two workers want to make one.
+  if (config.ingress.embedded.enabled) await loadHostKey(config);
+  const secret = randomBytes(32).toString("base64url");
+  const lines = createLineWriter(config.accessLog);
+  const metrics = createEdgeMetrics();
+  const figures = createFigureSum();
+  const logins = createCountsElsewhere();
+  const visitors = createCountsElsewhere();
+  const bound: ListenAddress[] = [];
+  const ownPorts = new Set<number>();
+  const urls = createUrls(config, bound);
+  let folder = "";
+
+  const users = createUsersStore({
+    file: config.users,
+    directPorts: config.ingress.openssh.directPorts,
+    onChange(change) {
+      for (const { id } of change.removedIdentities) routes.table.forget(id);
+      pool.tellAll({ t: "users", users: toWire(users) });
+      openssh?.update().catch((error: unknown) => {
+        log.error("sshd's keys are not up to date", { error });
+      });
+    },
+    log,
+  });
+  const routes = createPublishedRoutes({
+    createTable: (onChange) =>
+      createRoutes(config, { urlOf: urls.of, secret: stateSecret, onChange }),
+    users,
+    publish: (route: WireRoute) =>
+      pool.askAll({ t: "route", route }, ROUTE_MS).then(() => {}),
+    superseded: (worker, tunnel) =>
+      pool.tell(worker, { t: "superseded", tunnel }),
+  });
+  const control = createControl({
+    table: routes.book,
+    urlPattern: urls.pattern,
+    // The workers write the log; what is shown to people follows the same rules.
+    formatTarget: createAccessLog({ ...config.accessLog, format: "off", log })
+      .formatTarget,
+    onOpened: routes.warm,
+    log,
+  });
+  const openssh = createOpenssh(config, {
+    users: () => users.users(),
+    handlers: control,
+    ownPorts: () => ownPorts,
+    log,
+  });
+  const pool = createWorkerPool({
+    count: config.workers,
+    startOf: (worker) => ({
+      t: "start",
+      ...{ worker, config, folder, secret },
+      users: toWire(users),
+      routes: routes.snapshot(),
+      logins: logins.elsewhere(worker),
+    }),
+    handle,
+    gone(worker) {
+      figures.gone(worker);
+      routes.workerGone(worker);
+      for (const key of logins.gone(worker)) shareLogins(key);
+      visitors.gone(worker);
+    },
+    log,
+  });
+  const admin = config.admin.enabled
+    ? createAdmin({
+        listen: config.admin.listen,
+        readiness,
+        metrics: async () => {
+          figures.take(
+            await pool.askAll<Figure[]>({ t: "figures" }, FIGURES_MS),
+          );
+          return renderFigures(figures.sum(metrics.figures()));
+        },
+        log,
+      })
+    : undefined;
+  metrics.watch({
+    tunnels: () => routes.table.counts,
+    sessions: () => control.sessionCounts,
+    users: () => users.counters,
+    workers: () => pool.counts,
+  });
+
+  function handle(worker: number, message: ToPrimary): unknown {
+    switch (message.t) {
+      case "claim":
+        return routes.claim(worker, message);
+      case "close":
+        return routes.close(worker, message.tunnel, message.cause);
+      case "news":
+        return routes.tell(worker, message.tunnel, message.news);
+      case "warm":
+        return routes.warmed(worker, message.tunnel);
+      case "record": {
+        const owner = routes.workerOf(message.tunnel);
+        if (owner === 0) control.observe(message.record);
+        else if (owner !== undefined) pool.tell(owner, message);
+        return undefined;
+      }
+      case "log":
+        return log[message.level](message.message, {
+          worker,
+          ...message.fields,
+        });
+      case "lines":
+        return lines.write(message.text);
+      case "logins":
+        logins.set(worker, message.key, message.count);
+        return shareLogins(message.key, worker);
+      case "visitors":
+        return shareVisitors(worker, message.counts);
+      default:
+        throw new Error(`Unexpected: ${message.t}`);
+    }
+  }
+
+  function shareLogins(key: string, except?: number): void {
+    for (const worker of pool.numbers)
+      if (worker !== except)
+        pool.tell(worker, {
+          t: "logins",
+          key,
+          elsewhere: logins.of(key, worker),
+        });
+  }
+
+  function shareVisitors(
+    worker: number,
+    counts: readonly (readonly [string, number])[],
+  ): void {
+    visitors.replace(worker, counts);
+    for (const other of pool.numbers)
+      if (other !== worker)
+        pool.tell(other, {
+          t: "visitors",
+          elsewhere: visitors.elsewhere(other),
+        });
+  }
+
+  // Visitors' listeners come before the ingress: a tunnel's URL carries the port, and must work when it is given out.
+  async function start(): Promise<void> {
+    if (admin) {
+      await admin.start();
+      ownPorts.add(admin.address().port);
+    }
+    // mkdtemp(3) makes it 0700. Not in the state directory, whose path may be too long for sockets in it.
+    folder = await mkdtemp(join(tmpdir(), "expose-edge-"));
+    await pool.start();
+    bound.push(...pool.addresses.http);
+    for (const { port } of [...bound, ...pool.addresses.ssh])
+      ownPorts.add(port);
+    await openssh?.start();
+  }
+
+  async function stop(deadlineMs: number): Promise<void> {
+    pool.stopReplacing();
+    openssh?.stopAccepting();
+    control.announceDrain();
+    await drain(deadlineMs);
+    await openssh?.close();
+    await pool.close();
+    routes.table.dispose();
+    users.close();
+    await admin?.close();
+    await lines.close();
+    if (folder) await rm(folder, { recursive: true, force: true });
+  }
+
+  const drain = (deadlineMs: number): Promise<unknown> =>
+    pool.askAll({ t: "drain", deadlineMs }, deadlineMs + DRAIN_MS);
+
+  let closing: Promise<void> | undefined;
+  return {
+    start,
+    close(deadlineMs) {
+      // A later call may bring the deadline forward.
+      if (closing) void drain(deadlineMs);
+      return (closing ??= stop(deadlineMs));
+    },
+    reopenLogs: () => pool.tellAll({ t: "reopen" }),
+    reloadUsers: () => users.reload(),
+    get addresses() {
+      return { ...pool.addresses, admin: admin?.address() };
+    },
+    urlPattern: urls.pattern,
+  };
+}
+
+const toWire = (users: UsersStore): WireUser[] =>
+  users.users().map(({ identity, keys }) => ({
+    identity,
+    keys: keys.map(({ blob }) => blob.toString("base64")),
+  }));
