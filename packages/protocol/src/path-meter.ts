@@ -50,9 +50,11 @@ const PROBE_SAMPLES = 3;
 // What queues in the other direction is not ours to let run dry: one probe is not believed everything.
 const MAX_GROWTH = 2;
 const MAX_GROWTH_MS = 20;
+// A server that has just let somebody in does other things first: sshd answers the first marker late.
+const FIRST_MARKS = 3;
 const FORGET_MS = 10_000;
 
-/** Starts to measure, with a first marker. */
+/** Starts to measure, with a few markers one after the other. */
 export function createPathMeter(options: PathMeterOptions): PathMeter {
   const { ping, now, onRoom } = options;
   const rate = createRateFilter();
@@ -63,6 +65,7 @@ export function createPathMeter(options: PathMeterOptions): PathMeter {
   let busyAt = -Infinity;
   let answeredAt = -Infinity;
   let outstanding = 0;
+  let warmUp = FIRST_MARKS - 1;
   let wasFull = false;
   let roundEnd = 0;
   // A peer that has not answered yet is not waited for.
@@ -109,6 +112,10 @@ export function createPathMeter(options: PathMeterOptions): PathMeter {
     }
     limit = nextLimit();
     spacing = Math.max(MARK_BYTES, MARK_PART * limit);
+    if (warmUp > 0) {
+      warmUp--;
+      mark(at);
+    }
     // On a slow line one piece alone takes longer than the round trip, and a marker behind it would measure the piece.
     if (probe !== undefined && sent === delivered) mark(at);
     else markIfDue();
