@@ -29,7 +29,10 @@ export function build({ force = false } = {}) {
     const { writeTypes } = await import("./types.mjs");
     const now = fingerprint(INPUTS);
     const complete = [
-      ...bundles.map(({ outfile }) => outfile),
+      ...bundles.flatMap(({ outfile, launcher }) => [
+        outfile,
+        ...(launcher ? [launcher.outfile] : []),
+      ]),
       ...["client", "edge"].map((name) => `packages/${name}/dist/types`),
       `${pageFolder}/index.html`,
     ].every((path) => existsSync(inRoot(path)));

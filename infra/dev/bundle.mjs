@@ -1,5 +1,5 @@
 // What is built from what, and how esbuild does it. docs/decisions/0003-esbuild-bundles.md says why.
-import { relative } from "node:path";
+import { basename, relative } from "node:path";
 import { build } from "esbuild";
 import { findLicences } from "./licences.mjs";
 import { nativeAddons } from "./native-addons.mjs";
@@ -10,9 +10,14 @@ import { replaceFile } from "./replace-file.mjs";
 export const bundles = [
   {
     entry: "packages/client/src/cli/main.ts",
-    outfile: "packages/client/dist/cli.cjs",
+    outfile: "packages/client/dist/program.cjs",
     format: "cjs",
-    executable: true,
+    executable: false,
+    // What people run. docs/decisions/0006-code-cache.md says why there are two.
+    launcher: {
+      entry: "packages/client/src/cli/launch.ts",
+      outfile: "packages/client/dist/cli.cjs",
+    },
   },
   {
     entry: "packages/client/src/index.ts",
@@ -59,8 +64,15 @@ const FORMAT = {
  *
  * @param {(typeof bundles)[number]} bundle
  */
-export async function bundle({ entry, outfile, format, executable }) {
-  const { banner, define } = FORMAT[format];
+export async function bundle({
+  entry,
+  outfile,
+  format,
+  executable,
+  launcher,
+  define = {},
+}) {
+  const { banner, define: formatDefine } = FORMAT[format];
   const result = await build({
     entryPoints: [inRoot(entry)],
     outfile: inRoot(outfile),
@@ -69,7 +81,7 @@ export async function bundle({ entry, outfile, format, executable }) {
     platform: "node",
     target: "node20.19",
     format,
-    define,
+    define: { ...formatDefine, ...define },
     banner: { js: executable ? `#!/usr/bin/env node\n${banner}` : banner },
     plugins: [nativeAddons],
     // ssh2 compares `constructor.name` with "Session": a bundle that is minified, or where our own Session made esbuild
@@ -81,12 +93,23 @@ export async function bundle({ entry, outfile, format, executable }) {
     metafile: true,
     write: false,
   });
-  for (const file of result.outputFiles)
-    await replaceFile(file.path, file.contents, executable ? 0o755 : 0o644);
-  await replaceFile(
-    `${inRoot(outfile)}.licences.txt`,
-    findLicences(Object.keys(result.metafile.inputs)),
-    0o644,
-  );
+  const [{ path, contents, hash }] = result.outputFiles;
+  await replaceFile(path, contents, executable ? 0o755 : 0o644);
+  const inputs = Object.keys(result.metafile.inputs);
+  if (inputs.some((input) => input.includes("node_modules/")))
+    await replaceFile(`${path}.licences.txt`, findLicences(inputs), 0o644);
+  // After the program, so that nobody starts a new launcher with an old one.
+  if (launcher)
+    await bundle({
+      ...launcher,
+      format,
+      executable: true,
+      define: {
+        PROGRAM: JSON.stringify({
+          file: basename(outfile),
+          hash: hash.replaceAll(/\W/g, ""),
+        }),
+      },
+    });
   return relative(inRoot(), inRoot(outfile));
 }
