@@ -156,6 +156,8 @@ export function App({ exchanges, session }: AppProps): JSX.Element {
       {dialog === "many" && (
         <ReplayMany
           filter={list.filter}
+          rows={list.rows}
+          secrets={client.status?.secrets ?? []}
           onClose={() => setDialog(undefined)}
           onShow={(id) => {
             setDialog(undefined);

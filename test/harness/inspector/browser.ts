@@ -38,8 +38,23 @@ export function useBrowser(): (
     });
     onTestFinished(() => context.close());
     context.setDefaultTimeout(10_000);
-    return context.newPage();
+    const page = await context.newPage();
+    failOnComplaints(page);
+    return page;
   };
+}
+
+/** An error that nobody caught, or a break of the Content-Security-Policy, fails the test at its end. */
+function failOnComplaints(page: Page): void {
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(String(error.stack)));
+  page.on("console", (message) => {
+    if (/Content Security Policy|Trusted ?Type/i.test(message.text()))
+      complaints.push(message.text());
+  });
+  onTestFinished(() => {
+    if (complaints.length > 0) throw new Error(complaints.join("\n"));
+  });
 }
 
 function launch(): Promise<Browser> {

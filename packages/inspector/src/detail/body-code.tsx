@@ -20,7 +20,7 @@ export function CodeView(props: CodeViewProps): JSX.Element {
   return (
     <>
       {error && <SyntaxError error={error} text={text} />}
-      <pre class="code" tabIndex={0} aria-label="Body">
+      <pre class="code" role="group" tabIndex={0} aria-label="Body">
         {language === "json" ? <Json text={shown} /> : shown}
       </pre>
       {shown.length < text.length && (

@@ -6,7 +6,7 @@ import { callBytes } from "../api/call.ts";
 import { bodyPath, type Side } from "../api/paths.ts";
 import { ErrorNote } from "../ui/error-note.tsx";
 import { CodeView } from "./body-code.tsx";
-import { HexView } from "./body-hex.tsx";
+import { HexView } from "./body-bytes.tsx";
 
 /** Raster images. SVG is a document and is shown as its text. */
 const SAFE_TYPES = new Set([
@@ -60,7 +60,7 @@ export function ImageView(props: ImageViewProps): JSX.Element {
 
   if (!safe)
     return view.text === undefined ? (
-      <HexView id={id} side={side} version={version} />
+      <HexView id={id} side={side} version={version} decoded />
     ) : (
       <CodeView text={view.text} language="plain" error={undefined} />
     );
@@ -72,7 +72,7 @@ export function ImageView(props: ImageViewProps): JSX.Element {
         <p class="note tone-warn">
           ▲ The browser cannot show these bytes as a picture.
         </p>
-        <HexView id={id} side={side} version={version} />
+        <HexView id={id} side={side} version={version} decoded />
       </>
     );
   return (

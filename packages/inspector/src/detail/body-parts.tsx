@@ -3,7 +3,7 @@ import type { BodyPart, BodyView } from "@expose/protocol";
 import type { JSX } from "preact";
 import { fromBase64 } from "../format/base64.ts";
 import { formatBytes } from "../format/bytes.ts";
-import { Hex } from "./body-hex.tsx";
+import { Hex } from "./body-bytes.tsx";
 import { Headers } from "./headers.tsx";
 
 /** Fields of a form. */
@@ -56,7 +56,12 @@ export function PartsView({
             folded
           />
           {part.text !== undefined ? (
-            <pre class="code" tabIndex={0} aria-label={`Part ${index + 1}`}>
+            <pre
+              class="code"
+              role="group"
+              tabIndex={0}
+              aria-label={`Part ${index + 1}`}
+            >
               {part.text}
             </pre>
           ) : (

@@ -8,25 +8,30 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { call } from "../api/call.ts";
 import { bodyPath, viewPath, type Side } from "../api/paths.ts";
+import { formatBytes } from "../format/bytes.ts";
 import { CopyButton } from "../ui/copy-button.tsx";
 import { download } from "../ui/download.ts";
 import { ErrorNote } from "../ui/error-note.tsx";
 import { useLoad } from "../ui/use-load.ts";
+import { HexView, TextView } from "./body-bytes.tsx";
 import { CodeView } from "./body-code.tsx";
-import { HexView } from "./body-hex.tsx";
 import { ImageView } from "./body-image.tsx";
 import { FieldsView, PartsView } from "./body-parts.tsx";
+
+/** `view`: made for reading; `text`: as it was sent, decoded; `hex`: the bytes as they passed. */
+type Mode = "view" | "text" | "hex";
 
 export interface BodyProps {
   readonly id: string;
   readonly side: Side;
   readonly message: CapturedRequest | CapturedResponse;
+  /** Changes when there is more of it. */
   readonly version: string;
 }
 
 export function Body(props: BodyProps): JSX.Element {
   const { id, side, message, version } = props;
-  const [hex, setHex] = useState(false);
+  const [mode, setMode] = useState<Mode>("view");
   const [failure, setFailure] = useState<unknown>();
   const isEmpty = message.body.keptBytes === 0;
   const {
@@ -44,39 +49,36 @@ export function Body(props: BodyProps): JSX.Element {
   if (error !== undefined)
     return <ErrorNote error={error} doing="show the body" onRetry={reload} />;
   if (!view) return <p class="quiet">Loading…</p>;
-  if (view.kind === "empty") return <p class="quiet">Empty</p>;
-  const showsHex = hex || view.kind === "hex";
+  if (view.kind === "empty")
+    return (
+      <p class="quiet">
+        {message.body.bytes > 0 ? "Nothing of it is kept." : "Empty"}
+      </p>
+    );
+  const save = (): void => {
+    setFailure(undefined);
+    download(bodyPath(id, side, false), `${id}-${side}.bin`).catch(setFailure);
+  };
   return (
     <div class="body">
       <div class="body-bar">
-        <span class="body-kind">{showsHex ? "hex" : view.kind}</span>
+        <Modes view={view} mode={mode} side={side} onMode={setMode} />
         {view.decoded && view.decoded.length > 0 && (
-          <span class="quiet">{`decoded from ${view.decoded.join(", ")}`}</span>
+          <span class="quiet">
+            {`${view.decoded.join(", ")} undone`}
+            {view.bytes !== undefined && `: ${formatBytes(view.bytes)}`}
+          </span>
         )}
         {view.truncated && <span class="tone-warn">▲ truncated</span>}
         <span class="spacer" />
-        {view.kind !== "hex" && (
-          <button
-            type="button"
-            class="button small"
-            aria-pressed={hex}
-            onClick={() => setHex(!hex)}
-          >
-            Hex
-          </button>
-        )}
-        {view.text !== undefined && (
+        {mode === "view" && view.text !== undefined && (
           <CopyButton what={`body of the ${side}`} text={view.text} />
         )}
         <button
           type="button"
           class="button small"
-          onClick={() => {
-            setFailure(undefined);
-            download(bodyPath(id, side, false), `${id}-${side}.bin`).catch(
-              setFailure,
-            );
-          }}
+          aria-label={`Save the body of the ${side}`}
+          onClick={save}
         >
           Save
         </button>
@@ -87,29 +89,68 @@ export function Body(props: BodyProps): JSX.Element {
       {view.note !== undefined && (
         <p class="note tone-warn">{`▲ ${view.note}`}</p>
       )}
-      {showsHex ? (
-        <HexView id={id} side={side} version={version} />
-      ) : (
-        <Shown id={id} side={side} view={view} version={version} />
-      )}
+      <Shown id={id} side={side} view={view} mode={mode} version={version} />
     </div>
   );
 }
+
+function Modes(props: {
+  view: BodyView;
+  mode: Mode;
+  side: Side;
+  onMode(mode: Mode): void;
+}): JSX.Element {
+  const { view, mode, side, onMode } = props;
+  const modes: [Mode, string][] = [["view", NAMES[view.kind] ?? view.kind]];
+  if (view.kind !== "hex" && view.kind !== "image" && view.kind !== "text")
+    modes.push(["text", "Text"]);
+  if (view.kind !== "hex") modes.push(["hex", "Hex"]);
+  return (
+    <div class="modes" role="group" aria-label={`Body of the ${side} as`}>
+      {modes.map(([each, name]) => (
+        <button
+          key={each}
+          type="button"
+          aria-pressed={mode === each}
+          onClick={() => onMode(each)}
+        >
+          {name}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+const NAMES: Partial<Record<BodyView["kind"], string>> = {
+  json: "JSON",
+  xml: "XML",
+  form: "Form",
+  multipart: "Parts",
+  image: "Picture",
+  text: "Text",
+  hex: "Hex",
+};
 
 function Shown(props: {
   id: string;
   side: Side;
   view: BodyView;
+  mode: Mode;
   version: string;
 }): JSX.Element {
-  const { view } = props;
+  const { id, side, view, mode, version } = props;
+  const from = { id, side, version };
+  if (mode === "hex") return <HexView {...from} decoded={false} />;
+  if (mode === "text") return <TextView {...from} decoded />;
   switch (view.kind) {
     case "form":
       return <FieldsView fields={view.fields ?? []} />;
     case "multipart":
       return <PartsView parts={view.parts ?? []} />;
     case "image":
-      return <ImageView {...props} />;
+      return <ImageView {...from} view={view} />;
+    case "hex":
+      return <HexView {...from} decoded />;
     default:
       return (
         <CodeView

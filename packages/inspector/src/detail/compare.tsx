@@ -60,6 +60,7 @@ export function ComparisonView({
           <p>Body (text)</p>
           <pre
             class="code diff"
+            role="group"
             tabIndex={0}
             aria-label="Differences of the bodies"
           >

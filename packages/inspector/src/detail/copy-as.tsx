@@ -1,12 +1,13 @@
 // Takes a request out of the page: as a command, as code, as a file.
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { callText } from "../api/call.ts";
 import { exportPath, type ExportFormat } from "../api/paths.ts";
 import { say } from "../ui/announcer.tsx";
 import { copyText } from "../ui/copy-button.tsx";
 import { download } from "../ui/download.ts";
 import { ErrorNote } from "../ui/error-note.tsx";
+import { Icon } from "../ui/icon.tsx";
 
 const FORMATS: readonly (readonly [as: ExportFormat, name: string])[] = [
   ["curl", "curl"],
@@ -17,6 +18,7 @@ const FORMATS: readonly (readonly [as: ExportFormat, name: string])[] = [
 ];
 
 export function CopyAs({ id }: { id: string }): JSX.Element {
+  const menu = useRef<HTMLDetailsElement>(null);
   const [error, setError] = useState<unknown>();
   const attempt = async (work: Promise<void>, done: string): Promise<void> => {
     setError(undefined);
@@ -27,18 +29,39 @@ export function CopyAs({ id }: { id: string }): JSX.Element {
       setError(reason);
     }
   };
+  const close = (): void => {
+    if (menu.current) menu.current.open = false;
+  };
   return (
     <>
-      <details class="menu">
-        <summary class="button">Copy as</summary>
+      <details
+        class="menu"
+        ref={menu}
+        onKeyDown={(event) => {
+          if (event.key !== "Escape" || !menu.current?.open) return;
+          // Not the details of the request, which Escape closes too.
+          event.preventDefault();
+          close();
+          menu.current.querySelector("summary")?.focus();
+        }}
+        onFocusOut={(event) => {
+          const to = event.relatedTarget;
+          if (to instanceof Node && menu.current?.contains(to)) return;
+          if (to !== null) close();
+        }}
+      >
+        <summary class="button">
+          <Icon name="copy" />
+          Copy as
+          <Icon name="down" />
+        </summary>
         <ul>
           {FORMATS.map(([as, name]) => (
             <li key={as}>
               <button
                 type="button"
-                onClick={(event) => {
-                  const menu = event.currentTarget.closest("details");
-                  if (menu) menu.open = false;
+                onClick={() => {
+                  close();
                   void attempt(
                     copyText(() => callText(exportPath(id, as))),
                     `Copied as ${name}`,
@@ -54,7 +77,8 @@ export function CopyAs({ id }: { id: string }): JSX.Element {
       <button
         type="button"
         class="button"
-        title="Download it as HAR"
+        aria-label="Download as HAR"
+        title="Download as HAR"
         onClick={() =>
           void attempt(
             download(exportPath(id, "har"), `${id}.har`),
@@ -62,6 +86,7 @@ export function CopyAs({ id }: { id: string }): JSX.Element {
           )
         }
       >
+        <Icon name="download" />
         HAR
       </button>
       {error !== undefined && <ErrorNote error={error} doing="take it out" />}

@@ -7,6 +7,7 @@ import { formatDuration } from "../format/duration.ts";
 import { describeOutcome } from "../format/status.ts";
 import { formatIso, formatTime } from "../format/time.ts";
 import { ErrorNote } from "../ui/error-note.tsx";
+import { Icon } from "../ui/icon.tsx";
 import { useLoad } from "../ui/use-load.ts";
 import { CompareWithOriginal } from "./compare.tsx";
 import { CopyAs } from "./copy-as.tsx";
@@ -214,7 +215,8 @@ function Actions(
         title="Replay as it was (r)"
         onClick={props.onReplay}
       >
-        ↻ Replay
+        <Icon name="replay" />
+        Replay
       </button>
       <button
         type="button"
@@ -223,7 +225,8 @@ function Actions(
         title="Edit and replay (e)"
         onClick={props.onEdit}
       >
-        Edit…
+        <Icon name="edit" />
+        Edit
       </button>
       {canReplay && <CopyAs id={id} />}
       <span class="spacer" />
@@ -234,7 +237,7 @@ function Actions(
         title="Close (Esc)"
         onClick={props.onClose}
       >
-        ✕
+        <Icon name="close" />
       </button>
     </div>
   );

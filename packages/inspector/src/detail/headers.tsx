@@ -14,39 +14,41 @@ export interface HeadersProps {
 export function Headers(props: HeadersProps): JSX.Element {
   const { title, headers, redacted, folded } = props;
   return (
-    <details class="headers" open={!folded}>
-      <summary>
-        {title} <span class="quiet">{headers.length}</span>
-        {headers.length > 0 && (
-          <CopyButton
-            what={title.toLowerCase()}
-            text={headers.map((line) => line.join(": ")).join("\n")}
-          />
-        )}
-      </summary>
-      <table>
-        <tbody>
-          {headers.map(([name, value], index) => (
-            <tr key={index}>
-              <th scope="row">{name}</th>
-              <td>
-                {isRedacted(name, value, redacted) ? (
-                  <span
-                    class="redacted"
-                    title="Kept in memory only while the client that saw it ran"
-                  >
-                    redacted
-                  </span>
-                ) : (
-                  <span class="value">{value}</span>
-                )}
-                <CopyButton what={`header ${name}`} text={value} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </details>
+    <div class="headers">
+      {headers.length > 0 && (
+        <CopyButton
+          what={title.toLowerCase()}
+          text={headers.map((line) => line.join(": ")).join("\n")}
+        />
+      )}
+      <details open={!folded}>
+        <summary>
+          {title} <span class="quiet">{headers.length}</span>
+        </summary>
+        <table>
+          <tbody>
+            {headers.map(([name, value], index) => (
+              <tr key={index}>
+                <th scope="row">{name}</th>
+                <td>
+                  <CopyButton what={`header ${name}`} text={value} />
+                  {isRedacted(name, value, redacted) ? (
+                    <span
+                      class="redacted"
+                      title="The history does not keep it; only the client that saw it had it, while it ran"
+                    >
+                      redacted
+                    </span>
+                  ) : (
+                    <span class="value">{value}</span>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </details>
+    </div>
   );
 }
 

@@ -12,7 +12,7 @@ import { fromBase64 } from "../format/base64.ts";
 import { formatBytes } from "../format/bytes.ts";
 import { formatDuration } from "../format/duration.ts";
 import { ErrorNote } from "../ui/error-note.tsx";
-import { Hex } from "./body-hex.tsx";
+import { Hex } from "./body-bytes.tsx";
 
 /** So many are in the document; earlier ones are shown on demand. */
 const SHOWN = 200;
@@ -82,7 +82,7 @@ function Message({ message }: { message: ExchangeMessage }): JSX.Element {
               </code>
             </summary>
             {isText ? (
-              <pre class="code" tabIndex={0}>
+              <pre class="code" role="group" aria-label="Message" tabIndex={0}>
                 {message.data}
               </pre>
             ) : (

@@ -8,6 +8,7 @@ import type { SessionState } from "../state/session.ts";
 import { CopyButton } from "../ui/copy-button.tsx";
 import { download } from "../ui/download.ts";
 import { ErrorNote } from "../ui/error-note.tsx";
+import { Icon } from "../ui/icon.tsx";
 
 export interface TopBarProps {
   readonly client: SessionState;
@@ -31,7 +32,7 @@ export function TopBar(props: TopBarProps): JSX.Element {
     <header class="top-bar">
       <h1 class="brand">
         <span aria-hidden="true" class="brand-mark">
-          ➜
+          <Icon name="arrow" />
         </span>
         expose
       </h1>
@@ -49,19 +50,25 @@ export function TopBar(props: TopBarProps): JSX.Element {
           title="Pause or follow (p)"
           onClick={() => props.onPause(!paused)}
         >
-          {paused ? `▶ Follow${held > 0 ? ` (${held} new)` : ""}` : "❚❚ Pause"}
+          <Icon name={paused ? "play" : "pause"} />
+          <span>
+            {paused ? `Follow${held > 0 ? ` (${held} new)` : ""}` : "Pause"}
+          </span>
         </button>
         <button
           type="button"
           class="button"
+          aria-label="Replay many"
           title="Replay the last ones that match (m)"
           onClick={props.onReplayMany}
         >
-          Replay many
+          <Icon name="many" />
+          <span class="wide-only">Replay many</span>
         </button>
         <button
           type="button"
           class="button"
+          aria-label="Download HAR"
           title="Download all that match as HAR"
           onClick={() =>
             void attempt(
@@ -70,7 +77,8 @@ export function TopBar(props: TopBarProps): JSX.Element {
             )
           }
         >
-          HAR
+          <Icon name="download" />
+          <span class="wide-only">HAR</span>
         </button>
         <ClearButton
           onClear={() => void attempt("clear the history", props.onClear())}
@@ -82,7 +90,7 @@ export function TopBar(props: TopBarProps): JSX.Element {
           title="Help and keys (?)"
           onClick={props.onHelp}
         >
-          ?
+          <Icon name="help" />
         </button>
       </div>
       {failure && <ErrorNote {...failure} />}
@@ -142,10 +150,12 @@ function ClearButton({ onClear }: { onClear(): void }): JSX.Element {
       <button
         type="button"
         class="button"
+        aria-label="Clear"
         title="Forget every request, on disk too"
         onClick={() => setAsked(true)}
       >
-        Clear
+        <Icon name="trash" />
+        <span class="wide-only">Clear</span>
       </button>
     );
   return (

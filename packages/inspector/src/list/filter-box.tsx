@@ -1,6 +1,7 @@
 // The filter's input, with the place of a mistake and its syntax below it.
 import type { JSX, RefObject } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { Icon } from "../ui/icon.tsx";
 import type { ApiError } from "../api/call.ts";
 import { FilterSyntax } from "./filter-syntax.tsx";
 
@@ -82,7 +83,7 @@ export function FilterBox(props: FilterBoxProps): JSX.Element {
               props.inputRef.current?.focus();
             }}
           >
-            ✕
+            <Icon name="close" />
           </button>
         )}
         <button

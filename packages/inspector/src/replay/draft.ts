@@ -8,7 +8,7 @@ export interface Draft {
   readonly target: string;
   /** `Name: value`, one a line. */
   readonly headers: string;
-  /** Undefined when the body is not text that can be edited and stay what it was. */
+  /** Undefined: it stays what it was, because it is not text that a form could hold. Lines end with LF. */
   readonly body: string | undefined;
   readonly times: number;
   readonly upstream: string;
@@ -19,40 +19,56 @@ export interface Draft {
 /** More than this nobody edits in a text field. */
 const MAX_EDITED_BYTES = 1_000_000;
 
+/** A request, ready to be edited. */
+export interface Editable {
+  readonly draft: Draft;
+  /** What ends a line of its body. */
+  readonly lineBreak: "\n" | "\r\n";
+}
+
 /** What the form starts with. */
-export function draftOf(exchange: Exchange, body: Uint8Array): Draft {
+export function editableOf(exchange: Exchange, bytes: Uint8Array): Editable {
   const { request } = exchange;
   const isWhole = request?.body.keptBytes === request?.body.bytes;
+  const body = isWhole ? toText(bytes) : undefined;
   return {
-    method: exchange.method,
-    target: exchange.target,
-    headers: (request?.headers ?? [])
-      .map(([name, value]) => `${name}: ${value}`)
-      .join("\n"),
-    body: isWhole ? toText(body) : undefined,
-    times: 1,
-    upstream: "",
-    sign: "",
-    withoutSecrets: false,
+    draft: {
+      method: exchange.method,
+      target: exchange.target,
+      headers: (request?.headers ?? [])
+        .map(([name, value]) => `${name}: ${value}`)
+        .join("\n"),
+      body: body?.text,
+      times: 1,
+      upstream: "",
+      sign: "",
+      withoutSecrets: false,
+    },
+    lineBreak: body?.lineBreak ?? "\n",
   };
 }
 
 /**
- * Holds what differs from the original alone.
+ * Holds what differs from the original alone: all else goes out byte for byte.
  *
  * @throws ApiError `headers-invalid` for a line that is no header
  */
-export function orderOf(original: Draft, draft: Draft): ReplayOrder {
+export function orderOf(original: Editable, draft: Draft): ReplayOrder {
+  const before = original.draft;
   const { method, target, headers, body, times, upstream, sign } = draft;
   return {
-    ...(method !== original.method && { method }),
-    ...(target !== original.target && { target }),
-    ...(headers !== original.headers && { headers: parseHeaders(headers) }),
+    ...(method !== before.method && { method }),
+    ...(target !== before.target && { target }),
+    ...(headers !== before.headers && { headers: parseHeaders(headers) }),
     ...(body !== undefined &&
-      body !== original.body && {
-        body: toBase64(new TextEncoder().encode(body)),
+      body !== before.body && {
+        body: toBase64(
+          new TextEncoder().encode(
+            body.replaceAll("\n", () => original.lineBreak),
+          ),
+        ),
       }),
-    ...(times > 1 && { times }),
+    ...(times !== 1 && { times }),
     ...(upstream.trim() !== "" && { upstream: upstream.trim() }),
     ...(sign !== "" && { sign }),
     ...(draft.withoutSecrets && { withoutSecrets: true }),
@@ -60,32 +76,40 @@ export function orderOf(original: Draft, draft: Draft): ReplayOrder {
 }
 
 function parseHeaders(text: string): HeaderLine[] {
-  return text
-    .split("\n")
-    .filter((line) => line.trim() !== "")
-    .map((line, index) => {
-      const colon = line.indexOf(":");
-      if (colon < 1)
-        throw new ApiError({
-          code: "headers-invalid",
-          message: `Line ${index + 1} of the headers has no name before a colon: ${line}`,
-        });
-      return [line.slice(0, colon), line.slice(colon + 1).trim()];
-    });
+  return text.split("\n").flatMap((line, index) => {
+    if (line.trim() === "") return [];
+    const colon = line.indexOf(":");
+    if (colon < 1)
+      throw new ApiError({
+        code: "headers-invalid",
+        message: `Line ${index + 1} of the headers has no name before a colon: ${line}`,
+      });
+    return [[line.slice(0, colon), line.slice(colon + 1).trim()] as const];
+  });
 }
 
-/** Text, when these bytes come of it again. */
-function toText(bytes: Uint8Array): string | undefined {
+/** Text that a form can hold, when the very same bytes come of it again. */
+function toText(
+  bytes: Uint8Array,
+): { text: string; lineBreak: "\n" | "\r\n" } | undefined {
   if (bytes.length > MAX_EDITED_BYTES) return undefined;
+  const text = decodeUtf8(bytes);
+  if (text === undefined || /[\0\uFEFF]/.test(text)) return undefined;
+  // A text field makes one kind of line break of all, so that there must have been one kind alone.
+  if (!text.includes("\r")) return { text, lineBreak: "\n" };
+  const unified = text.replaceAll("\r\n", "\n");
+  return unified.replaceAll("\n", "\r\n") === text && !unified.includes("\r")
+    ? { text: unified, lineBreak: "\r\n" }
+    : undefined;
+}
+
+function decodeUtf8(bytes: Uint8Array): string | undefined {
   try {
-    // A text field makes one line break of each kind, and a byte order mark is no text.
-    const text = new TextDecoder("utf-8", {
-      fatal: true,
-      ignoreBOM: true,
-    }).decode(bytes);
-    return /[\0\r\uFEFF]/.test(text) ? undefined : text;
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+      bytes,
+    );
   } catch {
-    // Bytes that are not UTF-8: the form says that the body stays as it was.
+    // Not UTF-8: the form says that the body stays as it was.
     return undefined;
   }
 }

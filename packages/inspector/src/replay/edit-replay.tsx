@@ -1,14 +1,18 @@
 // A request before it is sent once more: what is left alone goes out byte for byte.
-import type { Exchange, ReplayAnswer, ReplayOrder } from "@expose/protocol";
+import type { Exchange, ReplayAnswer } from "@expose/protocol";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { call, callBytes } from "../api/call.ts";
 import { bodyPath, exchangePath } from "../api/paths.ts";
+import { replay } from "../api/replay.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { ErrorNote } from "../ui/error-note.tsx";
 import { useLoad } from "../ui/use-load.ts";
-import { draftOf, orderOf, type Draft } from "./draft.ts";
-import { replay } from "../api/replay.ts";
+import { editableOf, orderOf, type Draft, type Editable } from "./draft.ts";
+import { NumberField, SignField, TextField } from "./fields.tsx";
+import { ReplayResults } from "./results.tsx";
+
+const MAX_TIMES = 100;
 
 export interface EditReplayProps {
   readonly id: string;
@@ -25,7 +29,7 @@ export function EditReplay(props: EditReplayProps): JSX.Element {
       call<Exchange>(exchangePath(id), { signal }),
       callBytes(bodyPath(id, "request", false), { signal }),
     ]);
-    return { exchange, draft: draftOf(exchange, body.bytes) };
+    return { exchange, editable: editableOf(exchange, body.bytes) };
   }, id);
   return (
     <Dialog title="Edit and replay" wide onClose={props.onClose}>
@@ -33,33 +37,33 @@ export function EditReplay(props: EditReplayProps): JSX.Element {
         <ErrorNote error={error} doing="load the request" onRetry={reload} />
       )}
       {value ? (
-        <Form {...props} exchange={value.exchange} original={value.draft} />
+        <Form {...props} exchange={value.exchange} original={value.editable} />
       ) : (
-        <p class="quiet">Loading…</p>
+        error === undefined && <p class="quiet">Loading…</p>
       )}
     </Dialog>
   );
 }
 
 function Form(
-  props: EditReplayProps & { exchange: Exchange; original: Draft },
+  props: EditReplayProps & { exchange: Exchange; original: Editable },
 ): JSX.Element {
   const { id, exchange, original, secrets } = props;
-  const [draft, setDraft] = useState(original);
+  const [draft, setDraft] = useState(original.draft);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
   const [answer, setAnswer] = useState<ReplayAnswer>();
   const set = (changes: Partial<Draft>): void =>
-    setDraft({ ...draft, ...changes });
+    setDraft((old) => ({ ...old, ...changes }));
 
   const send = async (): Promise<void> => {
     setBusy(true);
     setError(undefined);
+    setAnswer(undefined);
     try {
-      const order: ReplayOrder = orderOf(original, draft);
-      const result = await replay(id, order);
-      const [only] = result.results;
-      if (result.results.length === 1 && only && only.id) props.onShow(only.id);
+      const result = await replay(id, orderOf(original, draft));
+      const [only, ...others] = result.results;
+      if (only?.id && others.length === 0) props.onShow(only.id);
       else setAnswer(result);
     } catch (reason) {
       setError(reason);
@@ -76,97 +80,58 @@ function Form(
         void send();
       }}
       onKeyDown={(event) => {
-        if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-          event.preventDefault();
-          void send();
-        }
+        if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+        event.preventDefault();
+        void send();
       }}
     >
       <div class="edit-line">
-        <label>
-          Method
-          <input
-            name="method"
-            value={draft.method}
-            spellcheck={false}
-            onInput={(event) => set({ method: event.currentTarget.value })}
-          />
-        </label>
-        <label class="grow">
-          Path and query
-          <input
-            name="target"
-            value={draft.target}
-            spellcheck={false}
-            onInput={(event) => set({ target: event.currentTarget.value })}
-          />
-        </label>
+        <TextField
+          label="Method"
+          name="method"
+          value={draft.method}
+          onValue={(method) => set({ method })}
+        />
+        <TextField
+          label="Path and query"
+          name="target"
+          grow
+          value={draft.target}
+          onValue={(target) => set({ target })}
+        />
       </div>
       <label>
         Headers, one a line
         <textarea
           name="headers"
-          rows={8}
+          rows={7}
           spellcheck={false}
           value={draft.headers}
           onInput={(event) => set({ headers: event.currentTarget.value })}
         />
       </label>
-      {draft.body === undefined ? (
-        <p class="quiet">The body is not text, and goes out as it was.</p>
-      ) : (
-        <label>
-          Body
-          <textarea
-            name="body"
-            rows={10}
-            spellcheck={false}
-            value={draft.body}
-            onInput={(event) => set({ body: event.currentTarget.value })}
-          />
-        </label>
-      )}
+      <BodyField body={draft.body} onBody={(body) => set({ body })} />
       <div class="edit-line">
-        <label>
-          Times
-          <input
-            name="times"
-            type="number"
-            min={1}
-            max={1_000}
-            value={draft.times}
-            onInput={(event) =>
-              set({ times: event.currentTarget.valueAsNumber })
-            }
-          />
-        </label>
-        <label class="grow">
-          To another service
-          <input
-            name="upstream"
-            placeholder={exchange.upstream}
-            value={draft.upstream}
-            spellcheck={false}
-            onInput={(event) => set({ upstream: event.currentTarget.value })}
-          />
-        </label>
-        {secrets.length > 0 && (
-          <label>
-            Sign again for
-            <select
-              name="sign"
-              value={draft.sign}
-              onChange={(event) => set({ sign: event.currentTarget.value })}
-            >
-              <option value="">nobody</option>
-              {secrets.map((name) => (
-                <option key={name} value={name}>
-                  {name}
-                </option>
-              ))}
-            </select>
-          </label>
-        )}
+        <NumberField
+          label="Times"
+          name="times"
+          max={MAX_TIMES}
+          value={draft.times}
+          onValue={(times) => set({ times })}
+        />
+        <TextField
+          label="To another local service"
+          name="upstream"
+          grow
+          placeholder={exchange.upstream}
+          value={draft.upstream}
+          onValue={(upstream) => set({ upstream })}
+        />
+        <SignField
+          secrets={secrets}
+          value={draft.sign}
+          onValue={(sign) => set({ sign })}
+        />
       </div>
       {exchange.redacted.length > 0 && (
         <label class="check">
@@ -178,66 +143,62 @@ function Form(
               set({ withoutSecrets: event.currentTarget.checked })
             }
           />
-          {`Send without what is redacted: ${exchange.redacted.join(", ")}`}
+          {`Send it without what is redacted: ${exchange.redacted.join(", ")}`}
         </label>
       )}
       {error !== undefined && <ErrorNote error={error} doing="replay it" />}
-      {answer && <Results answer={answer} onShow={props.onShow} />}
+      {answer && <ReplayResults answer={answer} onShow={props.onShow} />}
       <div class="edit-actions">
         <button type="submit" class="button strong" disabled={busy}>
           {busy ? "Sending…" : "Send"}
         </button>
-        <button type="button" class="button" onClick={() => setDraft(original)}>
+        <button
+          type="button"
+          class="button"
+          onClick={() => setDraft(original.draft)}
+        >
           Undo all edits
         </button>
         <span class="quiet">
-          {draft === original || isSame(draft, original)
-            ? "Nothing is edited: it goes out byte for byte."
-            : "Edited"}
+          {isEdited(original.draft, draft)
+            ? "Edited; all else goes out byte for byte."
+            : "Nothing is edited: it goes out byte for byte."}
         </span>
       </div>
     </form>
   );
 }
 
-const isSame = (a: Draft, b: Draft): boolean =>
-  JSON.stringify(a) === JSON.stringify(b);
+const isEdited = (before: Draft, now: Draft): boolean =>
+  before.method !== now.method ||
+  before.target !== now.target ||
+  before.headers !== now.headers ||
+  before.body !== now.body;
 
-function Results(props: {
-  answer: ReplayAnswer;
-  onShow(id: string): void;
+function BodyField(props: {
+  body: string | undefined;
+  onBody(body: string): void;
 }): JSX.Element {
+  const { body, onBody } = props;
+  if (body === undefined)
+    return (
+      <p class="quiet">
+        The body is not plain text, and goes out as it was.{" "}
+        <button type="button" class="link" onClick={() => onBody("")}>
+          Write another one
+        </button>
+      </p>
+    );
   return (
-    <table class="changes" aria-live="polite">
-      <caption>Responses</caption>
-      <thead>
-        <tr>
-          <th scope="col">No.</th>
-          <th scope="col">Status</th>
-          <th scope="col">Class</th>
-          <th scope="col">Exchange</th>
-        </tr>
-      </thead>
-      <tbody>
-        {props.answer.results.map((result, index) => (
-          <tr key={index}>
-            <td>{index + 1}</td>
-            <td>{result.error?.message ?? result.status ?? "none"}</td>
-            <td>{result.sameClass ? "● same" : "▲ differs"}</td>
-            <td>
-              {result.id && (
-                <button
-                  type="button"
-                  class="link"
-                  onClick={() => props.onShow(result.id)}
-                >
-                  show
-                </button>
-              )}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <label>
+      Body
+      <textarea
+        name="body"
+        rows={10}
+        spellcheck={false}
+        value={body}
+        onInput={(event) => onBody(event.currentTarget.value)}
+      />
+    </label>
   );
 }

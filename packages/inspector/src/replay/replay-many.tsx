@@ -1,34 +1,55 @@
 // Replays the last ones that match, say after a change of the code, and shows what came out differently.
-import type { ReplayManyAnswer, ReplayManyOrder } from "@expose/protocol";
+import type {
+  ExchangeSummary,
+  ReplayManyAnswer,
+  ReplayManyOrder,
+} from "@expose/protocol";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { call } from "../api/call.ts";
 import { replaysPath } from "../api/paths.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { ErrorNote } from "../ui/error-note.tsx";
+import { NumberField, SignField, TextField } from "./fields.tsx";
+
+const MAX_LAST = 200;
 
 export interface ReplayManyProps {
   /** The list's. */
   readonly filter: string;
+  /** What is known of the originals. */
+  readonly rows: readonly ExchangeSummary[];
+  readonly secrets: readonly string[];
   onClose(): void;
   onShow(id: string): void;
 }
 
 export function ReplayMany(props: ReplayManyProps): JSX.Element {
-  const [filter, setFilter] = useState(props.filter);
-  const [last, setLast] = useState(10);
+  const [order, setOrder] = useState({
+    filter: props.filter,
+    last: 10,
+    upstream: "",
+    sign: "",
+    withoutSecrets: false,
+  });
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
   const [answer, setAnswer] = useState<ReplayManyAnswer>();
+  const set = (changes: Partial<typeof order>): void =>
+    setOrder((old) => ({ ...old, ...changes }));
   const send = async (): Promise<void> => {
     setBusy(true);
     setError(undefined);
     try {
-      const order: ReplayManyOrder = {
+      const { filter, last, upstream, sign, withoutSecrets } = order;
+      const json: ReplayManyOrder = {
         last,
         ...(filter.trim() !== "" && { filter: filter.trim() }),
+        ...(upstream.trim() !== "" && { upstream: upstream.trim() }),
+        ...(sign !== "" && { sign }),
+        ...(withoutSecrets && { withoutSecrets }),
       };
-      setAnswer(await call(replaysPath, { method: "POST", json: order }));
+      setAnswer(await call(replaysPath, { method: "POST", json }));
     } catch (reason) {
       setError(reason);
     } finally {
@@ -49,29 +70,48 @@ export function ReplayMany(props: ReplayManyProps): JSX.Element {
         }}
       >
         <div class="edit-line">
-          <label>
-            How many
-            <input
-              name="last"
-              type="number"
-              min={1}
-              max={1_000}
-              required
-              value={last}
-              onInput={(event) => setLast(event.currentTarget.valueAsNumber)}
-            />
-          </label>
-          <label class="grow">
-            Filter
-            <input
-              name="filter"
-              value={filter}
-              placeholder="all"
-              spellcheck={false}
-              onInput={(event) => setFilter(event.currentTarget.value)}
-            />
-          </label>
+          <NumberField
+            label="How many"
+            name="last"
+            max={MAX_LAST}
+            value={order.last}
+            onValue={(last) => set({ last })}
+          />
+          <TextField
+            label="Filter"
+            name="filter"
+            grow
+            placeholder="all"
+            value={order.filter}
+            onValue={(filter) => set({ filter })}
+          />
         </div>
+        <div class="edit-line">
+          <TextField
+            label="To another local service"
+            name="upstream"
+            grow
+            placeholder="where each went"
+            value={order.upstream}
+            onValue={(upstream) => set({ upstream })}
+          />
+          <SignField
+            secrets={props.secrets}
+            value={order.sign}
+            onValue={(sign) => set({ sign })}
+          />
+        </div>
+        <label class="check">
+          <input
+            type="checkbox"
+            name="withoutSecrets"
+            checked={order.withoutSecrets}
+            onChange={(event) =>
+              set({ withoutSecrets: event.currentTarget.checked })
+            }
+          />
+          Send them without headers that are redacted
+        </label>
         {error !== undefined && <ErrorNote error={error} doing="replay them" />}
         <div class="edit-actions">
           <button type="submit" class="button strong" disabled={busy}>
@@ -79,13 +119,16 @@ export function ReplayMany(props: ReplayManyProps): JSX.Element {
           </button>
         </div>
       </form>
-      {answer && <Table answer={answer} onShow={props.onShow} />}
+      {answer && (
+        <Table answer={answer} rows={props.rows} onShow={props.onShow} />
+      )}
     </Dialog>
   );
 }
 
 function Table(props: {
   answer: ReplayManyAnswer;
+  rows: readonly ExchangeSummary[];
   onShow(id: string): void;
 }): JSX.Element {
   const { results } = props.answer;
@@ -96,8 +139,8 @@ function Table(props: {
         {results.length === 0
           ? "Nothing matched."
           : differing === 0
-            ? `${results.length} replayed: all in the same class as before.`
-            : `${results.length} replayed: ${differing} in another class than before.`}
+            ? `${results.length} replayed: all in the class of before.`
+            : `${results.length} replayed: ${differing} not in the class of before.`}
       </p>
       {results.length > 0 && (
         <table class="changes">
@@ -112,8 +155,8 @@ function Table(props: {
             </tr>
           </thead>
           <tbody>
-            {results.map((result, index) => (
-              <tr key={index}>
+            {results.map((result) => (
+              <tr key={result.original}>
                 <th scope="row">
                   <button
                     type="button"
@@ -122,7 +165,7 @@ function Table(props: {
                       props.onShow(result.replay ?? result.original)
                     }
                   >
-                    {`${index + 1}. show`}
+                    {nameOf(result.original, props.rows)}
                   </button>
                 </th>
                 <td>{result.before ?? "none"}</td>
@@ -138,4 +181,9 @@ function Table(props: {
       )}
     </>
   );
+}
+
+function nameOf(id: string, rows: readonly ExchangeSummary[]): string {
+  const row = rows.find((one) => one.id === id);
+  return row ? `${row.method} ${row.target}` : id;
 }

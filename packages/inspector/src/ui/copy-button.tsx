@@ -2,6 +2,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { say } from "./announcer.tsx";
+import { Icon } from "./icon.tsx";
 
 const SHOWN_MS = 1_500;
 
@@ -42,11 +43,11 @@ export function CopyButton(props: CopyButtonProps): JSX.Element {
         void copy();
       }}
     >
-      {state === "done"
-        ? "✓"
-        : state === "failed"
-          ? "✗"
-          : (props.children ?? "⧉")}
+      {state === "idle" ? (
+        (props.children ?? <Icon name="copy" />)
+      ) : (
+        <Icon name={state === "done" ? "check" : "close"} />
+      )}
     </button>
   );
 }

@@ -1,6 +1,7 @@
 // A modal dialog of the browser's own: it keeps the focus inside, closes with Escape and gives the focus back.
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
+import { Icon } from "./icon.tsx";
 
 export interface DialogProps {
   readonly title: string;
@@ -40,7 +41,7 @@ export function Dialog(props: DialogProps): JSX.Element {
           title="Close (Esc)"
           onClick={props.onClose}
         >
-          ✕
+          <Icon name="close" />
         </button>
       </div>
       <div class="dialog-body">{props.children}</div>

@@ -19,7 +19,7 @@ export function ErrorNote(props: ErrorNoteProps): JSX.Element {
         {error instanceof ApiError && <code>{` ${error.code}`}</code>}
       </p>
       {onRetry && (
-        <button type="button" onClick={onRetry}>
+        <button type="button" class="button" onClick={onRetry}>
           Try again
         </button>
       )}
