@@ -1,5 +1,6 @@
 // What is built from what, and how esbuild does it. docs/decisions/0003-esbuild-bundles.md says why.
-import { basename, relative } from "node:path";
+import { readFile } from "node:fs/promises";
+import { basename, dirname, join, relative } from "node:path";
 import { build } from "esbuild";
 import { findLicences } from "./licences.mjs";
 import { nativeAddons } from "./native-addons.mjs";
@@ -24,6 +25,15 @@ export const bundles = [
     outfile: "packages/client/dist/index.js",
     format: "esm",
     executable: false,
+  },
+  {
+    // A thread of the client: docs/decisions/0008-capture.md.
+    entry: "packages/client/src/inspect/store/disk/worker.ts",
+    outfile: "packages/client/dist/history-worker.cjs",
+    format: "cjs",
+    executable: false,
+    // It looks for its WebAssembly beside itself.
+    assets: ["node_modules/node-sqlite3-wasm/dist/node-sqlite3-wasm.wasm"],
   },
   {
     entry: "packages/edge/src/main.ts",
@@ -70,6 +80,7 @@ export async function bundle({
   format,
   executable,
   launcher,
+  assets = [],
   define = {},
 }) {
   const { banner, define: formatDefine } = FORMAT[format];
@@ -98,6 +109,11 @@ export async function bundle({
   const inputs = Object.keys(result.metafile.inputs);
   if (inputs.some((input) => input.includes("node_modules/")))
     await replaceFile(`${path}.licences.txt`, findLicences(inputs), 0o644);
+  for (const asset of assets)
+    await replaceFile(
+      join(dirname(path), basename(asset)),
+      await readFile(inRoot(asset)),
+    );
   // After the program, so that nobody starts a new launcher with an old one.
   if (launcher)
     await bundle({

@@ -82,7 +82,11 @@ const doors = {
   },
   undici: {
     at: ["client/src/inspect/tap/llhttp.ts"],
-    why: "the inspector borrows its llhttp (docs/decisions/0006-capture.md); upstreams are spoken to by edge/src/http (docs/decisions/0001-hybrid-http-engine.md)",
+    why: "the inspector borrows its llhttp (docs/decisions/0008-capture.md); upstreams are spoken to by edge/src/http (docs/decisions/0001-hybrid-http-engine.md)",
+  },
+  "node-sqlite3-wasm": {
+    at: ["client/src/inspect/store/disk"],
+    why: "it is opened in turns with other processes, off the main thread (docs/decisions/0008-capture.md)",
   },
   commander: {
     at: ["client/src/cli", "edge/src/main.ts", "edge/src/cli"],

@@ -7,6 +7,9 @@ import type { ExchangeStore } from "./capture.ts";
 import { startInspector } from "./server/inspector.ts";
 import type { InspectedTunnel, InspectorOptions } from "./server/inspected.ts";
 import { createStore } from "./store/create-store.ts";
+import { HISTORY_FILE } from "./store/read-history.ts";
+import { openHistory } from "./store/disk/open-history.ts";
+import type { History } from "./store/history.ts";
 import { createTap, type Tap } from "./tap/create-tap.ts";
 import { createWebhooks, type Webhooks } from "./webhooks/create-webhooks.ts";
 
@@ -41,7 +44,8 @@ export async function startInspection(
 ): Promise<Inspection> {
   const { settings, warn } = options;
   const webhooks = openWebhooks(settings, warn);
-  const store = createStore({ explain: webhooks.explain });
+  const history = openHistoryOf(options);
+  const store = createStore({ explain: webhooks.explain, history });
   const tap = createTap(store, {
     maxBodyBytes: settings.history?.maxBodyBytes,
   });
@@ -72,6 +76,28 @@ export async function startInspection(
       await store.close();
     },
   };
+}
+
+const MAX_BYTES = 256 * 1_024 * 1_024;
+const MAX_EXCHANGES = 50_000;
+const MAX_AGE_DAYS = 7;
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+function openHistoryOf({
+  settings,
+  stateFolder,
+  warn,
+}: InspectionOptions): History | undefined {
+  const { history = {}, keepSecrets = false } = settings;
+  if (history.enabled === false) return undefined;
+  return openHistory({
+    file: join(stateFolder, HISTORY_FILE),
+    keepSecrets,
+    maxBytes: history.maxBytes ?? MAX_BYTES,
+    maxExchanges: history.maxExchanges ?? MAX_EXCHANGES,
+    maxAgeMs: (history.maxAgeDays ?? MAX_AGE_DAYS) * DAY_MS,
+    warn,
+  });
 }
 
 // Mistakes in the configuration of webhooks take away what they are about, and nothing else.

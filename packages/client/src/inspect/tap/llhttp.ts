@@ -1,5 +1,5 @@
 // The door to llhttp, Node's own HTTP/1 parser, as the WebAssembly that undici ships. Nothing else of undici is used.
-// docs/decisions/0006-capture.md says why; llhttp.test.ts fails when an upgrade of undici changes what is behind the door.
+// docs/decisions/0008-capture.md says why; llhttp.test.ts fails when an upgrade of undici changes what is behind the door.
 import type { HeaderLine } from "@expose/protocol";
 import wasmBytes from "undici/lib/llhttp/llhttp-wasm.js";
 

@@ -13,7 +13,7 @@ import type {
 import type { Capture } from "../capture.ts";
 import { createByteList } from "./byte-list.ts";
 import type { BodyPlan } from "./framing.ts";
-import { createExchangeId } from "./exchange-id.ts";
+import { createExchangeId } from "../exchange-id.ts";
 import type { KeptBytes } from "./kept-bytes.ts";
 import type { MessageHead } from "./llhttp.ts";
 

@@ -1,0 +1,279 @@
+// The client's end of the history: hands everything to a worker thread, which is started with the first thing to do.
+import { Worker } from "node:worker_threads";
+import type { Exchange, ExchangeMessage } from "@expose/protocol";
+import type { StoredBodies } from "../../capture.ts";
+import type { History, HistoryRecord } from "../history.ts";
+import type { HistoryFileOptions, Row, Totals } from "./history-file.ts";
+import type { Failure, Question, Report } from "./wire.ts";
+
+/** Settings of {@link openHistory}. */
+export interface HistoryOptions extends HistoryFileOptions {
+  /** Default: the one beside the bundle. */
+  readonly workerFile?: string | URL | undefined;
+  /** Hears once why there is no history on disk any more, and of files moved aside: sentences for a terminal. */
+  warn(sentence: string): void;
+}
+
+// Between two writes: each opens the file, which costs ten milliseconds of the worker's time.
+const WRITE_EVERY_MS = 500;
+// What may be on its way to the disk. Where it is slower than what comes, bodies are left out first, then exchanges.
+const MAX_WAITING_BYTES = 32 * 1_024 * 1_024;
+// Another process keeps its turn for that long, or a disk does not answer: then it is over for this run.
+const MAX_TURN_FAILURES = 4;
+const CLOSE_MS = 5_000;
+const ROW_BYTES = 2_048;
+
+/** Prepares a history. Nothing is opened yet. */
+export function openHistory(options: HistoryOptions): History {
+  const { workerFile, warn, ...fileOptions } = options;
+  const calls = new Map<
+    number,
+    { resolve(value: unknown): void; reject(error: Error): void }
+  >();
+  let worker: Worker | undefined;
+  let lastCall = 0;
+  let waiting: Row[] = [];
+  let waitingBytes = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let flushing: Promise<void> | undefined;
+  let turnFailures = 0;
+  let failure: string | undefined;
+  let totals: Totals = { exchanges: 0, bytes: 0 };
+  let closing: Promise<void> | undefined;
+
+  return {
+    write(records) {
+      if (failure !== undefined || closing) return;
+      for (const record of records) take(record);
+      schedule();
+    },
+    list: async (limit, before) =>
+      ((await read({ what: "list", limit, before })) as
+        Exchange[] | undefined) ?? [],
+    get: async (id) =>
+      (await read({ what: "get", id })) as Exchange | undefined,
+    bodies: async (id) => asBuffers(await read({ what: "bodies", id })),
+    messages: async (id) =>
+      (await read({ what: "messages", id })) as
+        readonly ExchangeMessage[] | undefined,
+    async clear() {
+      waiting = [];
+      waitingBytes = 0;
+      const after = await read({ what: "clear" });
+      if (after) totals = after as Totals;
+    },
+    get exchanges() {
+      return totals.exchanges;
+    },
+    get bytes() {
+      return totals.bytes;
+    },
+    file: options.file,
+    get failure() {
+      return failure;
+    },
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+
+  function take({ exchange, bodies, messages }: HistoryRecord): void {
+    const { request, response } = bodies;
+    const size = request.length + response.length + sizeOf(messages);
+    const withBodies = waitingBytes + size <= MAX_WAITING_BYTES;
+    const room = waitingBytes + ROW_BYTES <= 2 * MAX_WAITING_BYTES;
+    if (!room) return;
+    waitingBytes += ROW_BYTES + (withBodies ? size : 0);
+    waiting.push(
+      withBodies
+        ? {
+            exchange,
+            // Copies of their own: with a piece of a pool the whole pool would travel.
+            request: new Uint8Array(request),
+            response: new Uint8Array(response),
+            messages,
+          }
+        : {
+            exchange: leaveBodies(exchange),
+            request: new Uint8Array(),
+            response: new Uint8Array(),
+            messages: [],
+          },
+    );
+  }
+
+  function schedule(): void {
+    if (timer || flushing || waiting.length === 0 || failure !== undefined)
+      return;
+    timer = setTimeout(() => void flush(), WRITE_EVERY_MS);
+    timer.unref();
+  }
+
+  function flush(): Promise<void> {
+    flushing ??= writeWaiting().finally(() => {
+      flushing = undefined;
+      schedule();
+    });
+    return flushing;
+  }
+
+  async function writeWaiting(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    if (waiting.length === 0 || failure !== undefined) return;
+    const rows = waiting;
+    const bytes = waitingBytes;
+    waiting = [];
+    try {
+      totals = (await call(
+        { what: "write", rows },
+        rows.flatMap(({ request, response }) => [
+          request.buffer,
+          response.buffer,
+        ]),
+      )) as Totals;
+      turnFailures = 0;
+    } catch (error) {
+      if (isPassing(error)) turnFailures++;
+      // The rows are gone with their buffers: they are still in memory, and the next ones may be luckier.
+      if (!isPassing(error) || turnFailures >= MAX_TURN_FAILURES)
+        fail(reasonOf(error));
+    }
+    waitingBytes = Math.max(0, waitingBytes - bytes);
+  }
+
+  // What was not written yet is to be found too. What cannot be read is not there.
+  async function read(what: Question): Promise<unknown> {
+    await flushing;
+    await flush();
+    if (failure !== undefined) return undefined;
+    try {
+      return await call(what);
+    } catch (error) {
+      if (!isPassing(error)) fail(reasonOf(error));
+      return undefined;
+    }
+  }
+
+  function call(
+    what: Question,
+    transfer: ArrayBuffer[] = [],
+  ): Promise<unknown> {
+    const number = ++lastCall;
+    return new Promise((resolve, reject) => {
+      calls.set(number, { resolve, reject });
+      (worker ??= start()).postMessage({ ...what, call: number }, transfer);
+    });
+  }
+
+  function start(): Worker {
+    const started = new Worker(
+      workerFile ?? new URL("./history-worker.cjs", import.meta.url),
+      {
+        workerData: fileOptions,
+        // Flags of the program (a profiler's, a loader's) are none of its business.
+        execArgv: [],
+        resourceLimits: { maxOldGenerationSizeMb: 128 },
+      },
+    );
+    // It may not keep the process alive; close() waits for it.
+    started.unref();
+    started.on("message", (report: Report) => hear(report));
+    started.on("error", (error) => lose(error.message));
+    started.on("exit", () => lose("its worker ended"));
+    return started;
+  }
+
+  function hear(report: Report): void {
+    if ("movedAside" in report)
+      return warn(
+        `The inspector's history could not be read and was moved to ${report.movedAside}; a new one is begun.`,
+      );
+    const waiter = calls.get(report.call);
+    calls.delete(report.call);
+    if ("failure" in report) waiter?.reject(new CallError(report.failure));
+    else waiter?.resolve(report.value);
+  }
+
+  function lose(reason: string): void {
+    const waiters = [...calls.values()];
+    calls.clear();
+    worker = undefined;
+    for (const { reject } of waiters)
+      reject(new CallError({ kind: "other", reason }));
+  }
+
+  function fail(reason: string): void {
+    if (failure !== undefined) return;
+    failure = `the history ${options.file} cannot be used: ${reason}`;
+    waiting = [];
+    waitingBytes = 0;
+    warn(
+      `The inspector keeps this run in memory only: ${failure}. The tunnel goes on.`,
+    );
+  }
+
+  async function close(): Promise<void> {
+    await flushing;
+    await flush();
+    const ending = worker;
+    if (!ending) return;
+    const ended = new Promise<void>((resolve) => {
+      ending.once("exit", () => resolve());
+    });
+    ending.ref();
+    ending.postMessage({ what: "close", call: ++lastCall });
+    const patience = setTimeout(() => void ending.terminate(), CLOSE_MS);
+    await ended;
+    clearTimeout(patience);
+  }
+}
+
+class CallError extends Error {
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    super(failure.reason);
+    this.failure = failure;
+  }
+}
+
+const isPassing = (error: unknown): boolean =>
+  error instanceof CallError && error.failure.kind === "turn";
+
+const reasonOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
+
+const sizeOf = (messages: readonly ExchangeMessage[]): number =>
+  messages.reduce((sum, { data }) => sum + data.length + 200, 0);
+
+const leaveBodies = (exchange: Exchange): Exchange => ({
+  ...exchange,
+  ...(exchange.request && {
+    request: {
+      ...exchange.request,
+      body: { ...exchange.request.body, keptBytes: 0 },
+    },
+  }),
+  ...(exchange.response && {
+    response: {
+      ...exchange.response,
+      body: { ...exchange.response.body, keptBytes: 0 },
+    },
+  }),
+});
+
+// Structured clones of buffers arrive as bare arrays.
+function asBuffers(value: unknown): StoredBodies | undefined {
+  const bodies = value as
+    { request: Uint8Array; response: Uint8Array } | undefined;
+  return (
+    bodies && {
+      request: asBuffer(bodies.request),
+      response: asBuffer(bodies.response),
+    }
+  );
+}
+
+const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
+  Buffer.from(buffer, byteOffset, byteLength);

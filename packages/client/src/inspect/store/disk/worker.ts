@@ -1,0 +1,67 @@
+// The worker thread that owns the history file: nothing that a stream waits for happens here.
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
+import { parentPort, workerData } from "node:worker_threads";
+import { openHistoryFile, type HistoryFileOptions } from "./history-file.ts";
+import { TurnError } from "./turn.ts";
+import type { Call, Failure, Report } from "./wire.ts";
+
+const options = workerData as HistoryFileOptions;
+const port = parentPort!;
+const history = openHistoryFile(options, (path) =>
+  report({ movedAside: path }),
+);
+
+port.on("message", (call: Call) => {
+  try {
+    report({ call: call.call, value: answer(call) });
+  } catch (error) {
+    report({ call: call.call, failure: explain(error) });
+  }
+  if (call.what === "close") port.close();
+});
+
+function answer(call: Call): unknown {
+  switch (call.what) {
+    case "write":
+      return history.write(call.rows);
+    case "list":
+      return history.list(call.limit, call.before);
+    case "get":
+      return history.get(call.id);
+    case "bodies":
+      return history.bodies(call.id);
+    case "messages":
+      return history.messages(call.id);
+    case "clear":
+      return history.clear();
+    case "totals":
+      return history.totals();
+    case "close":
+      return undefined;
+  }
+}
+
+function report(what: Report): void {
+  port.postMessage(what);
+}
+
+function explain(error: unknown): Failure {
+  if (error instanceof TurnError)
+    return { kind: "turn", reason: "another process keeps it" };
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    kind: "other",
+    reason: isDiskFull() ? "the disk is full" : message.replace(/\.$/, ""),
+  };
+}
+
+// SQLite says "disk I/O error" for it.
+function isDiskFull(): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(options.file));
+    return bavail * bsize < 64 * 1_024;
+  } catch {
+    return false;
+  }
+}
