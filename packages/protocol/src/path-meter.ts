@@ -40,8 +40,9 @@ const MARK_BYTES = 64 * 1024;
 const MARK_PART = 1 / 8;
 // What may queue: for the time between two answers, so that the line does not run dry.
 const QUEUE_MS = 10;
-// While the rate still grows, twice what is on its way in one round trip; then hardly more than it.
-const SEARCH_GAIN = 2;
+// While the rate still grows, so much that it can double with each round trip (2 / ln 2, as BBR has it, because a rate is
+// known one round trip late); then hardly more than the line holds.
+const SEARCH_GAIN = 2.89;
 const STEADY_GAIN = 1.1;
 const PROBE_GAIN = 0.75;
 // A round trip measured beside a queue is none, and the queue is of our own making: so now and then it is let run dry.
