@@ -8,14 +8,10 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Exchange } from "@expose/protocol";
 import { expect, onTestFinished, test } from "vitest";
-import { createExchangeId, firstIdAt } from "../../exchange-id.ts";
-import {
-  openHistoryFile,
-  type HistoryFileOptions,
-  type Row,
-} from "./history-file.ts";
+import { firstIdAt } from "../../exchange-id.ts";
+import { openHistoryFile, type HistoryFileOptions } from "./history-file.ts";
+import { makeRow } from "./testing/make-row.ts";
 
 function useHistory(options: Partial<HistoryFileOptions> = {}) {
   const folder = mkdtempSync(join(tmpdir(), "expose-history-"));
@@ -35,42 +31,6 @@ function useHistory(options: Partial<HistoryFileOptions> = {}) {
       (path) => movedAside.push(path),
     );
   return { file, folder: join(folder, "state"), movedAside, open };
-}
-
-function makeRow(fields: Partial<Exchange> = {}, body = ""): Row {
-  const startedAt = fields.startedAt ?? Date.now();
-  const bytes = new Uint8Array(Buffer.from(body));
-  return {
-    exchange: {
-      id: createExchangeId(startedAt),
-      tunnel: "shop",
-      origin: "https://shop.example.com",
-      upstream: "localhost:8080",
-      kind: "http",
-      state: "complete",
-      startedAt,
-      method: "GET",
-      target: "/",
-      host: "shop.example.com",
-      status: 200,
-      requestBytes: 0,
-      responseBytes: bytes.length,
-      request: {
-        method: "GET",
-        target: "/",
-        version: "1.1",
-        headers: [["Authorization", "Bearer abc"]],
-        trailers: [],
-        body: { bytes: 0, keptBytes: 0, framing: "none" },
-      },
-      timing: {},
-      redacted: [],
-      ...fields,
-    },
-    request: new Uint8Array(),
-    response: bytes,
-    messages: [],
-  };
 }
 
 test("what was written is there after a restart, without its secrets", () => {

@@ -219,14 +219,20 @@ export function openHistory(options: HistoryOptions): History {
     await flush();
     const ending = worker;
     if (!ending) return;
-    const ended = new Promise<void>((resolve) => {
-      ending.once("exit", () => resolve());
-    });
     ending.ref();
     ending.postMessage({ what: "close", call: ++lastCall });
-    const patience = setTimeout(() => void ending.terminate(), CLOSE_MS);
-    await ended;
-    clearTimeout(patience);
+    await new Promise<void>((resolve) => {
+      // A disk that does not answer keeps the thread where nothing reaches it: it ends with the process.
+      const patience = setTimeout(() => {
+        ending.unref();
+        void ending.terminate();
+        resolve();
+      }, CLOSE_MS);
+      ending.once("exit", () => {
+        clearTimeout(patience);
+        resolve();
+      });
+    });
   }
 }
 
