@@ -1,16 +1,43 @@
-// one ingress only: none, a bare tunnel needs nothing but a plain sshd
 // `expose PORT --bare` against Debian's own sshd: who can reach it, and how it comes back.
 import { connect, createServer, type AddressInfo } from "node:net";
 import { once } from "node:events";
-import { expect, onTestFinished, test } from "vitest";
-import { runExpose, startExpose } from "../harness/cli.ts";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { runExpose, startExpose, useCliHome } from "../harness/cli.ts";
 import { freePort, startPlainSshd } from "../harness/plain-sshd.ts";
 import { hello, startUpstream } from "../harness/upstreams.ts";
+import { describeIngress, startWorld, type World } from "../harness/worlds.ts";
 
 async function get(url: string): Promise<string> {
   const response = await fetch(url);
   return response.text();
 }
+
+describeIngress("expose --bare at an edge", (ingress) => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld(ingress);
+  });
+  afterAll(() => world.stop());
+
+  test.each(["0", "23000"])(
+    "with --remote-port %s says that it is one, and what to type instead",
+    async (port) => {
+      const { env } = useCliHome();
+      const result = await runExpose(
+        [
+          ...["8080", "--bare", "--remote-port", port],
+          ...["--server", world.server, "--identity", world.identity("alice")],
+          "--accept-new-host-key",
+        ],
+        env,
+      );
+      expect(result.code).toBe(7);
+      expect(result.stdout).toBe("");
+      expect(result.stderr).toContain("[server-is-edge]");
+      expect(result.stderr).toContain(`expose 8080 --server ${world.server}`);
+    },
+  );
+});
 
 test("a port of the server leads to the local one, and the URL is all there is on stdout", async () => {
   const sshd = await startPlainSshd(["GatewayPorts clientspecified"]);

@@ -14,6 +14,7 @@ const levels = {
         "expose.ts",
         "open-session.ts",
         "session-tunnel.ts",
+        "event-rate.ts",
         "session-inspection.ts",
         "own-inspector.ts",
         "replay-upstream.ts",

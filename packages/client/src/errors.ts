@@ -34,6 +34,10 @@ export const clientErrorCodes = {
     exit: 7,
     meaning: "The server speaks SSH, and no expose edge answers behind it.",
   },
+  "server-is-edge": {
+    exit: 7,
+    meaning: "An expose edge answers, where --bare wants a plain SSH server.",
+  },
   "connection-lost": {
     exit: 8,
     meaning: "The SSH connection ended while it was needed.",

@@ -11,7 +11,7 @@ import {
   type BareReach,
   type KnockInProgress,
 } from "./bare-reach.ts";
-import type { ExposeError } from "./errors.ts";
+import { ExposeError } from "./errors.ts";
 import { keepConnection, type KeptConnection } from "./kept-connection.ts";
 import { createUpstream, type Upstream } from "./local/upstream.ts";
 import { validateUpstream } from "./local/validate-upstream.ts";
@@ -19,6 +19,7 @@ import type { SessionOptions, TunnelOptions } from "./options.ts";
 import { leadsToOwnInspector, refuseOwnInspector } from "./own-inspector.ts";
 import { resolveUpstreamSpec } from "./resolve-upstream.ts";
 import { createConnector, type Connector } from "./ssh/connector.ts";
+import { answersAsEdge, isEdgeServer } from "./ssh/find-edge.ts";
 import type { SshConnection } from "./ssh/ssh-connection.ts";
 import type { SessionState, Tunnel, TunnelEvents } from "./tunnel.ts";
 
@@ -51,7 +52,8 @@ const EVERYWHERE = "";
  * Opens a remote forward. The local service is dialled when a visitor connects: in many protocols the server speaks
  * first.
  *
- * @throws ExposeError, see docs/errors.md; `forward-refused` when the server does not listen on the port
+ * @throws ExposeError, see docs/errors.md; `forward-refused` when the server does not listen on the port,
+ * `server-is-edge`
  */
 export async function openBare(options: BareOptions): Promise<BareTunnel> {
   const spec = resolveUpstreamSpec(options);
@@ -176,13 +178,22 @@ class ReconnectingBareTunnel
   async #open(connection: SshConnection, signal: AbortSignal): Promise<void> {
     const isFirst = this.#kept === undefined;
     this.#host = connection.target.host;
+    // It would open a tunnel under a random name, and there would be nothing at the port.
+    if (isFirst && isEdgeServer(connection)) throw this.#isAnEdge();
     // Accounts that may forward but run nothing are fine: then nothing is known of the binding, and Nagle stays on.
     const listeners = await connection
       .exec(LISTENERS_COMMAND)
       .catch(() => undefined);
     listeners?.stderr.resume();
     listeners?.on("error", () => {});
-    const port = await connection.forwardIn(EVERYWHERE, this.remotePort);
+    const port = await connection
+      .forwardIn(EVERYWHERE, this.remotePort)
+      .catch(async (error: unknown) => {
+        // sshd lets an edge's users forward on loopback alone, and the person hears nothing of an edge.
+        throw isFirst && listeners && (await answersAsEdge(listeners))
+          ? this.#isAnEdge(error)
+          : error;
+      });
     this.remotePort = port;
     let knock: KnockInProgress | undefined;
     connection.onConnection(port, (channel, from) => {
@@ -200,6 +211,15 @@ class ReconnectingBareTunnel
     ]);
     knock = undefined;
     this.reach = { knock: met, binding };
+  }
+
+  #isAnEdge(cause?: unknown): ExposeError {
+    const target = this.upstream.replace(/^localhost:(?=\d+$)/, "");
+    return new ExposeError(
+      "server-is-edge",
+      `${this.server} is an expose edge: it gives names, and --bare asks for a port. Leave --bare${this.remotePort === 0 ? "" : " and --remote-port"} away: expose ${target} --server ${this.#connector.target.server}`,
+      { cause },
+    );
   }
 
   async #finish(error: ExposeError | undefined): Promise<void> {

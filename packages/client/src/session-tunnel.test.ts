@@ -19,6 +19,48 @@ function fakeLink() {
 }
 
 describe("a tunnel", () => {
+  const finished = { t: "request", id: 7, method: "GET", path: "/" } as const;
+  const request = {
+    ...{ ...finished, status: 200, ms: 1, visitor: "192.0.2.1" },
+    ...{ bytesIn: 0, bytesOut: 0 },
+  };
+  const create = (): SessionTunnel =>
+    new SessionTunnel(
+      7,
+      { port: 9 },
+      { state: "online", latencyMs: undefined, release() {} },
+    );
+
+  it("tells of so many requests a second, whatever an edge sends", async () => {
+    const tunnel = create();
+    let told = 0;
+    tunnel.on("request", () => told++);
+    for (let n = 0; n < 10_000; n++) tunnel.report(request);
+    // The clock may pass into the next second meanwhile.
+    expect([2_000, 4_000]).toContain(told);
+    await tunnel.close();
+  });
+
+  it("leaves what a listener throws to the listener's owner", async () => {
+    const tunnel = create();
+    const mistake = new Error("mistake");
+    tunnel.on("request", () => {
+      throw mistake;
+    });
+    const uncaught = new Promise((resolve) => {
+      const others = process.listeners("uncaughtException");
+      process.removeAllListeners("uncaughtException");
+      process.once("uncaughtException", (error) => {
+        for (const listener of others)
+          process.on("uncaughtException", listener);
+        resolve(error);
+      });
+    });
+    tunnel.report(request);
+    expect(await uncaught).toBe(mistake);
+    await tunnel.close();
+  });
+
   it("that is closed while it is opened again is closed at the edge too", async () => {
     const tunnel = new SessionTunnel(
       7,

@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
 import { formatUpstreamSpec, type EdgeMessage } from "@expose/protocol";
 import type { ExposeError } from "./errors.ts";
+import { createEventRate } from "./event-rate.ts";
 import { createUpstream, type Upstream } from "./local/upstream.ts";
 import type { TunnelOptions } from "./options.ts";
 import { leadsToOwnInspector } from "./own-inspector.ts";
@@ -21,6 +22,9 @@ export interface TunnelHost {
   release(tunnel: SessionTunnel): void;
 }
 
+// The edge tells of 500 a second. One that means harm could keep us busy with telling, and the local service waiting.
+const MAX_REQUESTS_PER_SECOND = 2_000;
+
 /** See the file's head; whoever holds a Tunnel holds one of these. */
 export class SessionTunnel
   extends EventEmitter<TunnelEvents>
@@ -32,6 +36,7 @@ export class SessionTunnel
   readonly #options: TunnelOptions;
   readonly #host: TunnelHost;
   readonly #local: Upstream;
+  readonly #rate = createEventRate(MAX_REQUESTS_PER_SECOND);
   #given: LinkTunnel | undefined;
   #link: ControlLink | undefined;
   #settleClosed!: (error: ExposeError | undefined) => void;
@@ -50,14 +55,14 @@ export class SessionTunnel
     this.upstream = formatUpstreamSpec(spec);
     this.#local = createUpstream(spec, {
       ca: options.upstreamCa,
-      onHint: (hint) => this.emit("hint", hint),
+      onHint: (hint) => this.#tell("hint", hint),
       publicUrl: () => this.url,
       isForbidden: leadsToOwnInspector,
       tap: host.inspection && (() => host.inspection!.connect(this)),
     });
     this.#local.onStateChange((state, reason) => {
       this.#link?.reportUpstream(this.id, state, reason);
-      this.emit("upstream", { state, reason });
+      this.#tell("upstream", { state, reason });
     });
     this.closed = new Promise((resolve, reject) => {
       this.#settleClosed = (error) => (error ? reject(error) : resolve());
@@ -110,8 +115,11 @@ export class SessionTunnel
     this.#link = undefined;
   }
 
+  /** Tells of a finished request, unless there are too many to tell of. */
   report(message: EdgeMessage & { t: "request" }): void {
-    this.emit("request", {
+    const left = this.#rate.leftOut(message.dropped ?? 0);
+    if (left === undefined) return;
+    this.#tell("request", {
       method: message.method,
       path: message.path,
       status: message.status,
@@ -120,8 +128,24 @@ export class SessionTunnel
       bytesIn: message.bytesIn,
       bytesOut: message.bytesOut,
       error: message.error,
-      dropped: message.dropped ?? 0,
+      dropped: left,
     });
+  }
+
+  // We are called from within ssh2, which would take what a listener throws for a fault of the server's and end the
+  // connection. It is its owner's bug, and goes where those of all event listeners go.
+  #tell<Name extends keyof TunnelEvents>(
+    name: Name,
+    ...info: TunnelEvents[Name]
+  ): void {
+    try {
+      // The compiler does not follow that the arguments belong to the name.
+      (this as EventEmitter).emit(name, ...info);
+    } catch (error) {
+      process.nextTick(() => {
+        throw error;
+      });
+    }
   }
 
   async close(): Promise<void> {

@@ -3,8 +3,9 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { RequestObserver } from "../access-log/record.ts";
-import { EdgeError } from "../errors.ts";
+import type { EdgeError } from "../errors.ts";
 import type { Router, Tunnel } from "../routes/tunnel.ts";
+import { listenFailed } from "../util/listen.ts";
 import { startClosing, type Closing } from "./closing.ts";
 import type { Engine } from "./engine.ts";
 import { createTrustedProxies } from "./forwarded.ts";
@@ -110,12 +111,10 @@ export function createHttpEdge(options: HttpEdgeOptions): HttpEdge {
 
   return {
     async listen(host, port) {
-      if (closing) throw listenFailed(host, port, new Error("closing"));
+      if (closing) throw failed(host, port, new Error("it is closing"));
       const server = createVisitorServer(engine);
       await new Promise<void>((resolve, reject) => {
-        server.once("error", (cause) =>
-          reject(listenFailed(host, port, cause)),
-        );
+        server.once("error", (cause) => reject(failed(host, port, cause)));
         server.listen({ port, host, backlog: BACKLOG }, resolve);
       });
       servers.push(server);
@@ -183,12 +182,8 @@ function createEngine(options: HttpEdgeOptions): Engine {
   };
 }
 
-const listenFailed = (host: string, port: number, cause: Error): EdgeError =>
-  new EdgeError(
-    "listen-failed",
-    `Cannot listen on ${host} port ${port}: ${cause.message}`,
-    { cause },
-  );
+const failed = (host: string, port: number, cause: Error): EdgeError =>
+  listenFailed({ host, port }, "visitors' HTTP", "listen", cause);
 
 // Without anybody to tell, a bug must not pass in silence.
 function throwLater(error: unknown): void {

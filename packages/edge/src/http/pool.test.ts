@@ -443,7 +443,10 @@ test.each(["failed", "in flight"])(
     tunnel.close();
     const text = await wire.untilEnded();
     expect(text).toMatch(/^HTTP\/1.1 200/);
-    expect((await record()).status).toBe(200);
+    expect(await record()).toMatchObject({
+      status: 200,
+      retried: how === "in flight",
+    });
   },
 );
 

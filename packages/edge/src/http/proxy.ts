@@ -184,7 +184,11 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
     if (this.#mayRepeat(connection)) return this.#tryAgain();
     const { tunnel } = this.#tunnel;
     if (tunnel.closed || tunnel.forward.closed) {
-      if (!this.#visit.rerouted && this.#isRepeatable()) return this.#reroute();
+      if (!this.#visit.rerouted && this.#isRepeatable()) {
+        // It was sent, and may have been read.
+        this.#visit.retried = true;
+        return this.#reroute();
+      }
       return this.#refuse({ code: "forward-failed", retryAfterS: 1 });
     }
     // Nothing came back on a connection that had served nobody: there is no one behind it.

@@ -27,16 +27,26 @@ export async function listen(
     server.listen({ host, port });
     await once(server, "listening");
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
-    throw new EdgeError(
-      "listen-failed",
-      `Cannot listen on ${address} for ${what}: ${reasons.get(code ?? "") ?? String(code)}. Change ${key}, or free the address.`,
-      { cause: error },
-    );
+    throw listenFailed({ host, port }, what, key, error);
   }
   const address = server.address() as AddressInfo;
   return { host: address.address, port: address.port };
+}
+
+/** Why a server could not listen, and what to do; for those that listen by themselves. See listen(). */
+export function listenFailed(
+  { host, port }: ListeningAddress,
+  what: string,
+  key: string,
+  cause: unknown,
+): EdgeError {
+  const { code } = cause as NodeJS.ErrnoException;
+  const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return new EdgeError(
+    "listen-failed",
+    `Cannot listen on ${address} for ${what}: ${reasons.get(code ?? "") ?? code ?? String(cause)}. Change ${key}, or free the address.`,
+    { cause },
+  );
 }
 
 const reasons = new Map([

@@ -47,10 +47,15 @@ export const skip = (name: string, detail: string): Check => ({
 export function failBecause(name: string, error: unknown): Check {
   if (!(error instanceof ExposeError) || error.code === "aborted") throw error;
   const [first = "", ...more] = error.message.split("\n");
+  const detail = [first, ...more.map((line) => line.trim())].join(" ");
+  // Where the message ends with what to do, that stands where a finding has it, and once.
+  const [, found, advice] = /^(.+?[.:]) (Check .+)$/.exec(detail) ?? [];
   return fail(
     name,
-    [first, ...more.map((line) => line.trim())].join(" "),
-    actions[error.code] ?? `read about ${error.code} in docs/errors.md`,
+    found ?? detail,
+    advice ??
+      actions[error.code] ??
+      `read about ${error.code} in docs/errors.md`,
   );
 }
 
@@ -60,8 +65,6 @@ const actions: Partial<Record<ClientErrorCode, string>> = {
   "config-unreadable":
     "mend the file's permissions, or name another one with --config",
   "server-missing": "expose login user@host",
-  "server-unreachable":
-    "check host and port, that the server runs, and the firewalls on the way",
   "server-not-ssh": "give the port of the SSH server, as in user@host:2222",
   "handshake-failed": "update the older one of client and server",
   "server-not-edge":

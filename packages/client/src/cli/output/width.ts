@@ -36,8 +36,7 @@ const EMOJI_VARIATION_SELECTOR = "\ufe0f";
 export function textWidth(text: string): number {
   if (PLAIN_ASCII.test(text)) return text.length;
   let width = 0;
-  for (const { segment } of segmentsOf(text))
-    width += graphemeWidth(segment);
+  for (const { segment } of segmentsOf(text)) width += graphemeWidth(segment);
   return width;
 }
 
