@@ -57,6 +57,8 @@ export function serveSession(
     superseded(tunnel) {
       forget(tunnel);
       log.info("tunnel superseded", describeTunnel(tunnel));
+      // Its client has not heard that it is open, and hears why it is not.
+      if (tunnelId(tunnel) < 0 && opening.size > 0) return;
       stream.send({
         t: "closed",
         ...idOf(tunnel),

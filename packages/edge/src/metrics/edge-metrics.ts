@@ -24,11 +24,18 @@ export interface EdgeMetricsSources {
   readonly upgradesOpen?: () => number;
   readonly users?: () => UsersCounters;
   readonly accessLog?: () => AccessLogCounters;
-  /** Of an edge with several processes: those that serve, and those that took the place of one that died. */
-  readonly workers?: () => {
-    readonly ready: number;
-    readonly restarts: number;
-  };
+  /** Of an edge with several processes. */
+  readonly workers?: () => WorkersCounters;
+}
+
+/** The processes of an edge that has several. */
+export interface WorkersCounters {
+  /** Those that serve. */
+  readonly ready: number;
+  /** Those that took the place of one that died. */
+  readonly restarts: number;
+  /** Visitors' connections, by worker. */
+  readonly connections: Readonly<Record<string, number>>;
 }
 
 /** The metrics of one edge. */
@@ -183,6 +190,12 @@ function addSources(metrics: Metrics, sources: EdgeMetricsSources): void {
       "expose_workers",
       "Processes that serve visitors.",
       () => workers().ready,
+    );
+    gauge(
+      "expose_worker_connections",
+      "Open connections of visitors, by worker.",
+      () => workers().connections,
+      "worker",
     );
     counter(
       "expose_worker_restarts_total",

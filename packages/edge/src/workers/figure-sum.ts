@@ -7,6 +7,8 @@ export interface FigureSum {
   take(figures: ReadonlyMap<number, Figure[]>): void;
   /** A worker is gone: its gauges with it. */
   gone(worker: number): void;
+  /** What each worker has of one that has no labels, by worker. */
+  each(name: string): Record<string, number>;
   /** All of them, and the process' own. */
   sum(own: readonly Figure[]): Figure[];
 }
@@ -25,6 +27,13 @@ export function createFigureSum(): FigureSum {
       );
       past = addFigures([past, counted]);
       latest.delete(worker);
+    },
+    each(name) {
+      const values: Record<string, number> = {};
+      for (const [worker, figures] of latest)
+        for (const figure of figures)
+          if (figure.name === name) values[worker] = figure.lines[0]?.[1] ?? 0;
+      return values;
     },
     sum: (own) => addFigures([own, past, ...latest.values()]),
   };

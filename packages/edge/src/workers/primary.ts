@@ -122,7 +122,10 @@ export async function createPrimaryEdge(
     tunnels: () => routes.table.counts,
     sessions: () => control.sessionCounts,
     users: () => users.counters,
-    workers: () => pool.counts,
+    workers: () => ({
+      ...pool.counts,
+      connections: figures.each("expose_visitor_connections"),
+    }),
   });
 
   function handle(worker: number, message: ToPrimary): unknown {

@@ -20,10 +20,8 @@ export function runWorker(): void {
   );
   process.on("message", (wire) => channel.receive(wire));
   // Nothing to serve for, and nobody to say what the names lead to.
-  process.on("disconnect", () => {
-    cleanUp();
-    process.exit();
-  });
+  process.on("disconnect", () => process.exit());
+  process.on("exit", () => cleanUp());
   // Ctrl-C and service managers tell all processes of a group; the primary says what is to be done.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => {});

@@ -28,7 +28,7 @@ export interface WorkerEdge {
   start(): Promise<void>;
   /** Takes a message of the primary. @returns the answer, if it is a question */
   handle(message: ToWorker): unknown;
-  /** The primary is gone, and the process ends now. */
+  /** The process ends now: leaves no files behind. */
   cleanUp(): void;
 }
 
@@ -133,7 +133,7 @@ export async function createWorkerEdge(
 
   // Those who have so few here that they have not too many altogether are of no interest.
   function tellOfVisitors(): void {
-    const few = config.limits.connectionsPerVisitor / (2 * config.workers);
+    const few = config.limits.connectionsPerVisitor / (8 * config.workers);
     const counts = http.busyVisitors(few);
     if (counts.length > 0 || toldOfVisitors)
       channel.tell({ t: "visitors", counts });

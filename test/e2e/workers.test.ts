@@ -1,0 +1,361 @@
+// An edge with two worker processes: whichever of them a visitor, a session or a signal reaches, it is one edge.
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import { tmpdir } from "node:os";
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
+import { WebSocket, WebSocketServer } from "ws";
+import type { ExposeError, RequestInfo, Tunnel } from "@expose/client";
+import { startSsh, useSshKey } from "../harness/openssh-client.ts";
+import { descendants } from "../harness/process-table.ts";
+import { echo, hello, startUpstream } from "../harness/upstreams.ts";
+import { visit } from "../harness/visit.ts";
+import { describeIngress, startWorld, type World } from "../harness/worlds.ts";
+
+/** More connections than one worker takes of a burst: with two, the kernel gives each of them some. */
+const CONNECTIONS = 48;
+
+describeIngress("an edge with two workers", (ingress) => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld(ingress, {
+      workers: 2,
+      config: "limits: { connections-per-visitor: 100 }",
+    });
+  });
+  afterAll(async () => {
+    await world.stop();
+  });
+
+  async function open(
+    port: number,
+    name?: string,
+    id = "alice",
+  ): Promise<Tunnel> {
+    const tunnel = await world.expose({ port, name }, id);
+    onTestFinished(() => tunnel.close());
+    return tunnel;
+  }
+
+  // The edge's children are its workers and nothing else.
+  const workerPids = (): number[] =>
+    descendants(world.edge.child.pid!).map(({ pid }) => pid);
+
+  /** Values of one metric, by what stands between its braces. */
+  async function metric(name: string): Promise<Record<string, number>> {
+    const values: Record<string, number> = {};
+    for (const line of (await world.metrics()).split("\n")) {
+      const match = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line);
+      if (match?.[1] === name) values[match[2] ?? ""] = Number(match[3]);
+    }
+    return values;
+  }
+
+  /** Requests at once, each on a connection of its own; `keep` keeps those open until the test has finished. */
+  async function burst(
+    tunnel: Tunnel,
+    path: (i: number) => string,
+    {
+      count = CONNECTIONS,
+      body,
+      keep = false,
+    }: { count?: number; body?: Buffer; keep?: boolean } = {},
+  ): Promise<{ status: number; body: Buffer }[]> {
+    const { host, port } = new URL(tunnel.url);
+    const agent = new Agent({ keepAlive: keep, maxSockets: count });
+    onTestFinished(() => agent.destroy());
+    return Promise.all(
+      Array.from({ length: count }, async (_, i) => {
+        const request = httpRequest({
+          ...{ host: "127.0.0.1", port, agent, path: path(i) },
+          method: body ? "POST" : "GET",
+          headers: { host },
+        });
+        request.end(body);
+        const [response] = (await once(request, "response")) as [
+          IncomingMessage,
+        ];
+        const chunks: Buffer[] = [];
+        for await (const chunk of response) chunks.push(chunk as Buffer);
+        return { status: response.statusCode!, body: Buffer.concat(chunks) };
+      }),
+    );
+  }
+
+  it("runs two processes, and both take visitors of every tunnel", async () => {
+    expect(workerPids()).toHaveLength(2);
+    const upstream = await startUpstream(hello);
+    const tunnels = [
+      await open(upstream.port, "one"),
+      await open(upstream.port, "two", "bob"),
+    ];
+    for (const tunnel of tunnels)
+      for (const { status, body } of await burst(tunnel, (i) => `/${i}`, {
+        keep: true,
+      })) {
+        expect(status).toBe(200);
+        expect(body.toString()).toMatch(/^hello \/\d+$/);
+      }
+    // The agents' idle connections are still open.
+    const connections = await metric("expose_worker_connections");
+    expect(Object.keys(connections)).toHaveLength(2);
+    for (const count of Object.values(connections))
+      expect(count).toBeGreaterThan(0);
+    expect(await metric("expose_visitor_connections")).toEqual({
+      "": Object.values(connections).reduce((sum, count) => sum + count),
+    });
+  });
+
+  it("gives a name to one identity of many that ask for it at the same moment, wherever their sessions are", async () => {
+    const upstream = await startUpstream(hello);
+    for (let round = 0; round < 5; round++) {
+      const results = await Promise.allSettled(
+        Array.from({ length: 6 }, (_, i) =>
+          open(upstream.port, `race-${round}`, i % 2 === 0 ? "alice" : "bob"),
+        ),
+      );
+      const owners = new Set(
+        results.flatMap(({ status }, i) =>
+          status === "fulfilled" ? [i % 2] : [],
+        ),
+      );
+      expect(owners.size).toBe(1);
+      for (const result of results)
+        if (result.status === "rejected") {
+          const { code, edgeCode } = result.reason as ExposeError;
+          expect(`${code} ${edgeCode}`).toMatch(
+            /^(name-refused name-taken|superseded undefined|tunnel-refused superseded)$/,
+          );
+        }
+    }
+  });
+
+  it("passes bodies on as they are, both ways, on connections of both workers", async () => {
+    const upstream = await startUpstream(echo);
+    const tunnel = await open(upstream.port);
+    const body = randomBytes(2_000_000);
+    const digest = (bytes: Buffer): string =>
+      createHash("sha256").update(bytes).digest("hex");
+    const expected = digest(body);
+    for (const answer of await burst(tunnel, () => "/", { count: 24, body }))
+      expect(digest(answer.body)).toBe(expected);
+  });
+
+  it("carries WebSockets, and passes each side's end on", async () => {
+    const upstream = await startUpstream(hello);
+    const sockets = new WebSocketServer({ server: upstream.server });
+    onTestFinished(() => void sockets.close());
+    sockets.on("connection", (socket) =>
+      socket.on("message", (data: Buffer) => socket.send(data)),
+    );
+    const tunnel = await open(upstream.port);
+    const { host, port } = new URL(tunnel.url);
+    await Promise.all(
+      Array.from({ length: 16 }, async (_, i) => {
+        const socket = new WebSocket(`ws://127.0.0.1:${port}/`, {
+          headers: { host },
+        });
+        await once(socket, "open");
+        socket.send(`message ${i}`);
+        const [data] = (await once(socket, "message")) as [Buffer];
+        expect(data.toString()).toBe(`message ${i}`);
+        socket.close(4_000 + i);
+        const [code] = (await once(socket, "close")) as [number];
+        expect(code).toBe(4_000 + i);
+      }),
+    );
+    while (sockets.clients.size > 0)
+      await once([...sockets.clients][0]!, "close");
+  });
+
+  it("passes on that a visitor has given up, and does not take half an answer for a whole one", async () => {
+    let ended!: () => void;
+    const upstream = await startUpstream((request, response) => {
+      response.writeHead(200, { "content-length": "1000" });
+      response.write("first");
+      if (request.url === "/cut")
+        response.write("half", () => response.socket!.destroy());
+      else response.on("close", () => ended());
+    });
+    const tunnel = await open(upstream.port);
+    const { host, port } = new URL(tunnel.url);
+    for (let i = 0; i < 12; i++) {
+      const gone = new Promise<void>((resolve) => (ended = resolve));
+      const request = httpRequest({
+        ...{ host: "127.0.0.1", port, agent: false, headers: { host } },
+      });
+      request.on("error", () => {});
+      request.end();
+      const [response] = (await once(request, "response")) as [IncomingMessage];
+      response.on("error", () => {});
+      await once(response, "data");
+      request.destroy();
+      await gone;
+      await expect(visit(tunnel.url, "/cut")).rejects.toThrow(
+        /aborted|hang up|ECONNRESET/,
+      );
+    }
+  });
+
+  it("moves a name to its owner's newest session for visitors of both workers, and tells the older one", async () => {
+    const first = await startUpstream((_, response) => response.end("first"));
+    const second = await startUpstream((_, response) => response.end("second"));
+    for (let round = 0; round < 3; round++) {
+      const older = await open(first.port, "moved");
+      const closed = once(older, "closed");
+      await burst(older, () => "/");
+      const seen = first.seen.length;
+      const newer = await open(second.port, "moved");
+      const [{ error }] = (await closed) as [{ error: ExposeError }];
+      expect(error.code).toBe("superseded");
+      for (const { body } of await burst(newer, () => "/"))
+        expect(body.toString()).toBe("second");
+      expect(first.seen).toHaveLength(seen);
+      await newer.close();
+      for (const { status } of await burst(newer, () => "/"))
+        expect(status).toBe(404);
+    }
+  });
+
+  it("tells the client of each request, and logs and counts each once, whichever worker served it", async () => {
+    const upstream = await startUpstream(hello);
+    const tunnel = await world.expose({
+      ...{ port: upstream.port, watchRequests: true },
+    });
+    onTestFinished(() => tunnel.close());
+    const told: string[] = [];
+    tunnel.on("request", (info: RequestInfo) => told.push(info.path));
+    const before = await metric("expose_requests_total");
+    const id = randomBytes(4).toString("hex");
+    const wanted = Array.from(
+      { length: CONNECTIONS },
+      (_, i) => `/${id}/${i}?token=secret`,
+    );
+    await burst(tunnel, (i) => wanted[i]!);
+    while (told.length < CONNECTIONS) await once(tunnel, "request");
+    const paths = wanted.map((path) => path.split("?")[0]!).sort();
+    expect(told.map((path) => path.split("?")[0]!).sort()).toEqual(paths);
+    expect(told.join()).not.toContain("secret");
+    const after = await metric("expose_requests_total");
+    expect(after['status="2xx"']! - before['status="2xx"']!).toBe(CONNECTIONS);
+
+    const logged = (): string[] =>
+      world
+        .accessLog()
+        .map((record) => String(record["url"]).replace(/^[^/]*/, ""))
+        .filter((path) => path.startsWith(`/${id}/`))
+        .map((path) => path.split("?")[0]!);
+    // Records leave in batches, at most 20 ms late.
+    while (logged().length < CONNECTIONS)
+      await new Promise((resolve) => setImmediate(resolve));
+    expect(logged().sort()).toEqual(paths);
+  });
+
+  it("counts a visitor's connections to both workers together", async () => {
+    const upstream = await startUpstream(hello);
+    const tunnel = await open(upstream.port);
+    // More than one visitor may have, and less than that for each worker.
+    const answers = await burst(tunnel, () => "/", { count: 130, keep: true });
+    let refused = answers.some(({ status }) => status === 429);
+    // That they hear of each other's takes a moment.
+    while (!refused) {
+      const { status } = await visit(tunnel.url);
+      refused = status === 429;
+      expect([200, 429]).toContain(status);
+    }
+  });
+
+  it("ends sessions whose key was removed, in both workers", async () => {
+    const upstream = await startUpstream(hello);
+    await world.addIdentity("carol");
+    const tunnels = [];
+    for (let i = 0; i < 4; i++)
+      tunnels.push(await open(upstream.port, `carol-${i}`, "carol"));
+    const closed = Promise.all(tunnels.map((tunnel) => once(tunnel, "closed")));
+    world.removeIdentity("carol");
+    await closed;
+    for (const tunnel of tunnels)
+      for (const { status } of await burst(tunnel, () => "/", { count: 12 }))
+        expect(status).toBe(404);
+  });
+
+  it("starts another worker in place of one that was killed; its sessions come back by themselves, others notice nothing", async () => {
+    const upstream = await startUpstream(hello);
+    const tunnels: Tunnel[] = [];
+    for (let i = 0; i < 8; i++) tunnels.push(await open(upstream.port));
+    const lost = new Set<Tunnel>();
+    const back = new Set<Tunnel>();
+    for (const tunnel of tunnels) {
+      tunnel.on("reconnecting", () => lost.add(tunnel));
+      tunnel.on("reconnected", () => back.add(tunnel));
+    }
+    const before = await metric("expose_requests_total");
+    const pids = workerPids();
+    process.kill(pids[0]!, "SIGKILL");
+    for (;;) {
+      const { "": ready } = await metric("expose_workers");
+      if (ready === 2 && back.size === lost.size) break;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (ingress === "openssh") expect(lost.size).toBe(0);
+    else expect(lost.size).toBeLessThan(8);
+    expect(await metric("expose_worker_restarts_total")).toEqual({ "": 1 });
+    const now = workerPids();
+    expect(now).toHaveLength(2);
+    expect(now).toContain(pids[1]);
+    expect(now).not.toContain(pids[0]);
+    for (const tunnel of tunnels)
+      for (const { status } of await burst(tunnel, () => "/", { count: 12 }))
+        expect(status).toBe(200);
+    const after = await metric("expose_requests_total");
+    expect(after['status="2xx"']! - before['status="2xx"']!).toBe(8 * 12);
+  });
+});
+
+it("opens tunnels of plain ssh with several workers, in the order in which it asks, and shows its requests", async () => {
+  const world = await startWorld("embedded", { workers: 2 });
+  onTestFinished(() => world.stop());
+  const upstream = await startUpstream(hello);
+  const names = ["plain-a", "plain-b", "plain-c"];
+  const ssh = startSsh({
+    port: Number(world.server.split(":")[1]),
+    key: { ...useSshKey(), privateKeyFile: world.identity("alice") },
+    args: names.flatMap((name) => [
+      "-R",
+      `${name}:80:127.0.0.1:${upstream.port}`,
+    ]),
+  });
+  for (const name of names) await ssh.waitFor(new RegExp(world.urlOf(name)));
+  for (const name of names)
+    for (let i = 0; i < 12; i++)
+      expect((await visit(world.urlOf(name), `/${name}/${i}`)).text).toBe(
+        `hello /${name}/${i}`,
+      );
+  for (const name of names)
+    for (let i = 0; i < 12; i++)
+      await ssh.waitFor(new RegExp(`/${name}/${i}\\b`));
+});
+
+it("leaves no process, socket or folder behind when the primary is killed", async () => {
+  const folders = (): string[] =>
+    readdirSync(tmpdir()).filter((name) => name.startsWith("expose-edge-"));
+  const before = new Set(folders());
+  const world = await startWorld("embedded", { workers: 2 });
+  onTestFinished(() => world.stop());
+  const pids = descendants(world.edge.child.pid!).map(({ pid }) => pid);
+  expect(pids).toHaveLength(2);
+  expect(folders().filter((name) => !before.has(name))).not.toEqual([]);
+  world.edge.kill("SIGKILL");
+  await world.edge.exited;
+  const alive = (pid: number): boolean => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  };
+  while (pids.some(alive))
+    await new Promise((resolve) => setImmediate(resolve));
+  expect(folders().filter((name) => !before.has(name))).toEqual([]);
+});
