@@ -99,6 +99,18 @@ export const clientErrorCodes = {
     exit: 2,
     meaning: "A filter of exchanges has a syntax error.",
   },
+  "http-file-invalid": {
+    exit: 3,
+    meaning: "A .http file cannot be read, written or parsed.",
+  },
+  "export-refused": {
+    exit: 21,
+    meaning: "An exchange cannot be written in the form that was asked for.",
+  },
+  "send-failed": {
+    exit: 22,
+    meaning: "A request of a .http file got no answer.",
+  },
   "provider-unknown": {
     exit: 2,
     meaning: "There is no such provider of webhooks.",
@@ -116,6 +128,31 @@ export const clientErrorCodes = {
     meaning: "A local port of `expose local` cannot be listened on.",
   },
   "check-failed": { exit: 1, meaning: "A check of `expose doctor` failed." },
+  "inspector-missing": {
+    exit: 23,
+    meaning:
+      "No client with an inspector is running, and there is no history on disk.",
+  },
+  "inspector-failed": {
+    exit: 23,
+    meaning: "The inspector of a running client refuses, or cannot be asked.",
+  },
+  "exchange-unknown": {
+    exit: 24,
+    meaning: "There is no exchange with this ID, or none that matches.",
+  },
+  "replay-refused": {
+    exit: 25,
+    meaning: "The exchange cannot be repeated as it is.",
+  },
+  "replay-failed": {
+    exit: 1,
+    meaning: "The local service gave no answer to a replay.",
+  },
+  "editor-failed": {
+    exit: 26,
+    meaning: "The editor could not be started, or ended with an error.",
+  },
   aborted: { exit: 130, meaning: "The caller ended it." },
   "internal-error": { exit: 70, meaning: "A bug in expose; please report it." },
 } as const satisfies Record<string, { exit: number; meaning: string }>;

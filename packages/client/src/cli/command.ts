@@ -22,6 +22,16 @@ export interface Flags {
   bare?: boolean;
   remotePort?: string;
   all?: boolean;
+  follow?: boolean;
+  limit?: string;
+  body?: string;
+  last?: string | true;
+  filter?: string;
+  edit?: boolean;
+  times?: string;
+  upstream?: string;
+  sign?: string;
+  withoutSecrets?: boolean;
 }
 
 /** What a command gets from whoever runs it. */
@@ -117,6 +127,65 @@ export const commandTable: readonly CommandSpec[] = [
     options: ["all", ...connectionOptions, "json", "quiet", "qr", "color"],
     examples: ["expose start web api", "expose start --all"],
     load: () => import("./commands/start.ts"),
+  },
+  {
+    name: "logs",
+    args: [
+      {
+        name: "[filter...]",
+        description: "as in the page: status:>=400 method:POST path:/hook …",
+      },
+    ],
+    summary: "list the requests that passed",
+    description:
+      "Asks the running clients. A filter that begins with a hyphen goes behind `--`.",
+    options: ["follow", "limit", "json"],
+    examples: [
+      "expose logs",
+      "expose logs --follow status:>=500",
+      "expose logs --json method:POST path:/webhooks/*",
+    ],
+    load: () => import("./commands/logs.ts"),
+  },
+  {
+    name: "show",
+    args: [
+      {
+        name: "<id>",
+        description: "of `expose logs`; `last` is the newest",
+      },
+    ],
+    summary: "show one request and its response",
+    options: ["body", "json"],
+    examples: [
+      "expose show last",
+      "expose show 01K9Z3V7Q2M4N6P8R0S2T4V6X8 --body response",
+    ],
+    load: () => import("./commands/show.ts"),
+  },
+  {
+    name: "replay",
+    args: [{ name: "[id]", description: "of `expose logs`" }],
+    summary: "send requests again, and compare the answers",
+    description:
+      "The status is 1 when an answer is of another class (2xx, 4xx …) than before, or missing.",
+    options: [
+      "last",
+      "filter",
+      "edit",
+      "times",
+      "upstream",
+      "sign",
+      "withoutSecrets",
+      "json",
+    ],
+    examples: [
+      "expose replay 01K9Z3V7Q2M4N6P8R0S2T4V6X8",
+      "expose replay --last --edit",
+      "expose replay --last 20 --filter path:/webhooks/*",
+      "expose replay --last --upstream localhost:9090 --json",
+    ],
+    load: () => import("./commands/replay.ts"),
   },
   {
     name: "login",

@@ -34,7 +34,17 @@ export type OptionKey =
   | "color"
   | "bare"
   | "remotePort"
-  | "all";
+  | "all"
+  | "follow"
+  | "limit"
+  | "body"
+  | "last"
+  | "filter"
+  | "edit"
+  | "times"
+  | "upstream"
+  | "sign"
+  | "withoutSecrets";
 
 export const optionTable: Readonly<Record<OptionKey, OptionSpec>> = {
   subdomain: {
@@ -123,5 +133,53 @@ export const optionTable: Readonly<Record<OptionKey, OptionSpec>> = {
   all: {
     flags: "--all",
     description: "every tunnel of the configuration file",
+  },
+  follow: {
+    flags: "-f, --follow",
+    description: "go on with the requests that come",
+  },
+  limit: {
+    flags: "-n, --limit <count>",
+    description: "at most so many, the newest",
+    default: "50",
+  },
+  body: {
+    flags: "--body <side>",
+    description:
+      "write the body of the `request` or the `response` to stdout, byte for byte as it passed",
+    conflicts: ["json"],
+  },
+  last: {
+    flags: "--last [count]",
+    description: "the newest request, or so many, replays left out",
+  },
+  filter: {
+    flags: "--filter <filter>",
+    description: "only requests that match; alone it means the newest of them",
+  },
+  edit: {
+    flags: "--edit",
+    description: "change the request in your editor first",
+  },
+  times: {
+    flags: "--times <count>",
+    description: "send it so often, a few at a time",
+    default: "1",
+  },
+  upstream: {
+    flags: "--upstream <target>",
+    description:
+      "send it to another local service, written as for `expose http`",
+    default: "the one that it went to",
+  },
+  sign: {
+    flags: "--sign <provider>",
+    description:
+      "sign the webhook anew, with a fresh timestamp: stripe, github, slack …",
+  },
+  withoutSecrets: {
+    flags: "--without-secrets",
+    description:
+      "leave headers away whose values the history does not keep, instead of refusing",
   },
 };

@@ -115,6 +115,9 @@ test("the help of the program", () => {
                                      public URL
       start [options] [names...]     open tunnels of the configuration file over one
                                      session
+      logs [options] [filter...]     list the requests that passed
+      show [options] <id>            show one request and its response
+      replay [options] [id]          send requests again, and compare the answers
       login [options] <server>       try a server, pin its host key and make it the
                                      default
       doctor [options] [target]      check the configuration, the keys, the server

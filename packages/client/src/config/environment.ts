@@ -24,6 +24,8 @@ export const environmentVariables = {
   EXPOSE_WEBHOOK_SECRET_STANDARD:
     "The same for Standard Webhooks and svix: `whsec_…` or `whpk_…`.",
   SSH_AUTH_SOCK: "Socket of the SSH agent, as for ssh.",
+  VISUAL: "Editor for `expose replay --edit`; then `EDITOR`.",
+  EDITOR: "See `VISUAL`.",
   USER: "Name to log in with where nothing else says one, as for ssh; then `LOGNAME`.",
   LOGNAME: "See `USER`.",
 } as const;

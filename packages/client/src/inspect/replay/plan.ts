@@ -1,5 +1,6 @@
 // Decides whether an exchange can be repeated, and what exactly is sent.
 import type { CapturedRequest, Exchange, HeaderLine } from "@expose/protocol";
+import { REDACTED, TARGET } from "../store/redact.ts";
 import {
   applyEdit,
   valuesOf,
@@ -15,9 +16,6 @@ export interface ReplayWish extends RequestEdit {
   /** Headers to set in place of those there: a fresh signature. */
   sign?(exchange: Exchange, body: Buffer): readonly HeaderLine[];
 }
-
-/** What the history has in place of a secret. */
-export const REDACTED = "[redacted]";
 
 /**
  * Makes the request that is to be sent.
@@ -45,7 +43,12 @@ export function planReplay(
   const complete = leaveSecrets(edited, exchange, wish);
   if (!wish.sign) return complete;
   const signed = wish.sign(
-    { ...exchange, ...complete.request, request: complete.request } as Exchange,
+    {
+      ...exchange,
+      method: complete.request.method,
+      target: complete.request.target,
+      request: complete.request,
+    },
     complete.body,
   );
   return {
@@ -85,28 +88,43 @@ function leaveSecrets(
   exchange: Exchange,
   wish: ReplayWish,
 ): EditedRequest {
+  const { headers, target } = edited.request;
   const redacted = new Set(exchange.redacted);
+  // What was given anew does not read so any more.
   const isGone = ([name, value]: HeaderLine): boolean =>
-    value === REDACTED && redacted.has(name.toLowerCase());
-  const gone = [
-    ...new Set(
-      edited.request.headers.filter(isGone).map(([name]) => name.toLowerCase()),
-    ),
-  ];
+    redacted.has(name.toLowerCase()) && value.includes(REDACTED);
+  const names = headers.filter(isGone).map(([name]) => name.toLowerCase());
+  if (redacted.has(TARGET) && target.includes(REDACTED)) names.push(TARGET);
+  const gone = [...new Set(names)];
   if (gone.length === 0) return edited;
   if (!wish.withoutSecrets)
     throw new ReplayError(
       "secrets-missing",
-      `The history does not keep the value of ${gone.join(", ")}. Give it with the headers, or send the request without (withoutSecrets, --without-secrets).`,
+      `The history does not keep the value of ${gone.map(describe).join(", ")}. Give it anew, or send the request without (withoutSecrets, --without-secrets).`,
       { headers: gone },
     );
   return {
     ...edited,
     request: {
       ...edited.request,
-      headers: edited.request.headers.filter((line) => !isGone(line)),
+      target: leaveParameters(target),
+      headers: headers.filter((line) => !isGone(line)),
     },
   };
+}
+
+const describe = (name: string): string =>
+  name === TARGET ? "a parameter of the query" : name;
+
+// `/path?a=1&token=[redacted]` becomes `/path?a=1`.
+function leaveParameters(target: string): string {
+  const start = target.indexOf("?");
+  if (start < 0 || !target.includes(REDACTED)) return target;
+  const kept = target
+    .slice(start + 1)
+    .split("&")
+    .filter((pair) => !pair.includes(`=${REDACTED}`));
+  return target.slice(0, start) + (kept.length > 0 ? `?${kept.join("&")}` : "");
 }
 
 // Each takes the place of the first line of its name; further lines of that name go.

@@ -232,6 +232,25 @@ describe("secrets that the history does not keep", () => {
     );
   });
 
+  test("in the query are named and left away as well", async () => {
+    const upstream = await useRawUpstream((socket) => socket.write(OK));
+    const { store, replayer, target } = useReplayer(upstream);
+    const captured = await capture(
+      store,
+      upstream.label,
+      "GET /a?x=1&token=[redacted]&y=2 HTTP/1.1\r\nHost: a\r\nReferer: /?key=[redacted]\r\n\r\n",
+    );
+    const original = { ...captured, redacted: [":path", "referer"] };
+    await expect(replayer.replay(original, {}, target)).rejects.toMatchObject({
+      code: "secrets-missing",
+      headers: ["referer", ":path"],
+    });
+    await replayer.replay(original, { withoutSecrets: true }, target);
+    expect(upstream.received.map(String)).toEqual([
+      "GET /a?x=1&y=2 HTTP/1.1\r\nHost: a\r\n\r\n",
+    ]);
+  });
+
   test("may be given anew", async () => {
     const upstream = await useRawUpstream((socket) => socket.write(OK));
     const { replayer, original, target } = await redacted(upstream);

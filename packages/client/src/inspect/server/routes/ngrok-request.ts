@@ -6,7 +6,7 @@ import type {
   HeaderLine,
 } from "@expose/protocol";
 import type { StoredBodies } from "../../capture.ts";
-import { hideSecrets } from "./hide-secrets.ts";
+import { redact } from "../../store/redact.ts";
 
 const NANOSECONDS_PER_MS = 1_000_000;
 
@@ -18,9 +18,7 @@ export function describeRequest(
   bodies: StoredBodies,
   trusted: boolean,
 ): unknown {
-  const { request, response } = exchange;
-  const shown = (headers: readonly HeaderLine[]): readonly HeaderLine[] =>
-    trusted ? headers : hideSecrets(headers);
+  const { request, response } = trusted ? exchange : redact(exchange);
   return {
     uri: `/api/requests/http/${exchange.id}`,
     id: exchange.id,
@@ -28,16 +26,13 @@ export function describeRequest(
     remote_addr: exchange.visitor ?? "",
     start: new Date(exchange.startedAt).toISOString(),
     duration: Math.round((exchange.durationMs ?? 0) * NANOSECONDS_PER_MS),
-    ...(request && { request: one(request, shown, bodies.request) }),
-    ...(response && { response: other(response, shown, bodies.response) }),
+    ...(request && { request: one(request, bodies.request) }),
+    ...(response && { response: other(response, bodies.response) }),
   };
 }
 
-type Show = (headers: readonly HeaderLine[]) => readonly HeaderLine[];
-
-function one(request: CapturedRequest, show: Show, body: Buffer): unknown {
-  const { method, target, version } = request;
-  const headers = show(request.headers);
+function one(request: CapturedRequest, body: Buffer): unknown {
+  const { method, target, version, headers } = request;
   return {
     method,
     proto: `HTTP/${version}`,
@@ -47,9 +42,8 @@ function one(request: CapturedRequest, show: Show, body: Buffer): unknown {
   };
 }
 
-function other(response: CapturedResponse, show: Show, body: Buffer): unknown {
-  const { status, reason, version } = response;
-  const headers = show(response.headers);
+function other(response: CapturedResponse, body: Buffer): unknown {
+  const { status, reason, version, headers } = response;
   return {
     status: `${status} ${reason}`.trim(),
     status_code: status,

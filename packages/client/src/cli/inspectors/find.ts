@@ -1,0 +1,120 @@
+// Finds who can be asked about exchanges: the inspectors of this user's running clients, which still know the secrets of
+// their run, or else the history on disk.
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Exchange } from "@expose/protocol";
+import { ExposeError } from "../../errors.ts";
+import { readRunFiles } from "../../inspect/run-file.ts";
+import { startInspector } from "../../inspect/server/inspector.ts";
+import { HISTORY_FILE, readHistory } from "../../inspect/store/read-history.ts";
+import { createWebhooks } from "../../inspect/webhooks/create-webhooks.ts";
+import { runFolder } from "../../own-inspector.ts";
+import { openReplayUpstream } from "../../replay-upstream.ts";
+import { escapeLines } from "../output/escape.ts";
+import type { CommandContext } from "../command.ts";
+import { createInspectorClient, type InspectorClient } from "./client.ts";
+
+/** Those who can be asked. */
+export interface Inspectors {
+  /** Newest first; at least one. */
+  readonly clients: readonly InspectorClient[];
+  /** Whether they are running clients, and not only the history on disk. */
+  readonly live: boolean;
+  close(): Promise<void>;
+}
+
+/** @throws ExposeError `inspector-missing` when no client runs and there is no history */
+export async function openInspectors({
+  io,
+  signal,
+}: CommandContext): Promise<Inspectors> {
+  const running = await readRunFiles(runFolder(io.env));
+  const asked = await Promise.all(
+    running.map(async (inspector) => {
+      const client = createInspectorClient(inspector, signal);
+      try {
+        await client.get("/api/v1/status");
+        return client;
+      } catch (error) {
+        signal.throwIfAborted();
+        // A file that a process left behind whose number another one has now, or a client that is just closing.
+        void error;
+        return undefined;
+      }
+    }),
+  );
+  const clients = asked.filter((client) => client !== undefined);
+  if (clients.length > 0) return { clients, live: true, async close() {} };
+  const history = await openHistoryInspector(io, signal);
+  if (history) return history;
+  throw new ExposeError(
+    "inspector-missing",
+    "No client with an inspector is running, and there is no history of earlier ones. Start one with `expose 8080`.",
+  );
+}
+
+// Nobody runs: the history on disk is served by an inspector of our own, for as long as the command takes. It can repeat
+// requests as well, without what the history does not keep.
+async function openHistoryInspector(
+  io: CommandContext["io"],
+  signal: AbortSignal,
+): Promise<Inspectors | undefined> {
+  const stateFolder = dirname(runFolder(io.env));
+  if (!existsSync(join(stateFolder, HISTORY_FILE))) return undefined;
+  const warn = (sentence: string): void =>
+    void io.stderr.write(`expose: ${escapeLines(sentence)}\n`);
+  const store = readHistory({ stateFolder, warn });
+  const inspector = await startInspector({
+    store,
+    tunnels: () => [],
+    port: 0,
+    openUpstream: openReplayUpstream,
+    webhooks: createWebhooks({ env: io.env }),
+  });
+  return {
+    clients: [createInspectorClient(inspector, signal)],
+    live: false,
+    async close() {
+      await inspector.close();
+      await store.close();
+    },
+  };
+}
+
+/**
+ * Finds an exchange, and the client that knows most of it.
+ *
+ * @throws ExposeError `exchange-unknown`
+ */
+export async function findExchange(
+  { clients }: Inspectors,
+  id: string,
+): Promise<{ client: InspectorClient; exchange: Exchange }> {
+  let best: { client: InspectorClient; exchange: Exchange } | undefined;
+  for (const client of clients) {
+    const exchange = await getExchange(client, id);
+    if (!exchange) continue;
+    if (exchange.redacted.length === 0) return { client, exchange };
+    best ??= { client, exchange };
+  }
+  if (best) return best;
+  throw new ExposeError(
+    "exchange-unknown",
+    `There is no exchange ${id}; it may have left the history. \`expose logs\` lists those that there are.`,
+  );
+}
+
+async function getExchange(
+  client: InspectorClient,
+  id: string,
+): Promise<Exchange | undefined> {
+  try {
+    return await client.get<Exchange>(
+      `/api/v1/exchanges/${encodeURIComponent(id)}`,
+    );
+  } catch (error) {
+    if (error instanceof ExposeError && error.code === "exchange-unknown")
+      return undefined;
+    throw error;
+  }
+}
