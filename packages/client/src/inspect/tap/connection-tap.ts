@@ -18,7 +18,11 @@ import {
 import type { RateBudget } from "./rate-budget.ts";
 import { createEventReader, type EventReader } from "./event-reader.ts";
 import { createSide, type NextMessage } from "./side.ts";
-import { trackRequest, trackResponse } from "./track-head.ts";
+import {
+  trackRequest,
+  trackResponse,
+  type TrackedResponse,
+} from "./track-head.ts";
 import { tapUpgraded } from "./upgraded.ts";
 
 /** Takes copies of what passes. Its methods return at once and never throw; the buffers stay the stream's. */
@@ -87,6 +91,8 @@ class HttpConnection implements ConnectionTap {
   #prelude: Buffer[] | undefined = [];
   /** Reads the response that is coming, when it is a stream of events. */
   #events: EventReader | undefined;
+  #lastTracked:
+    ({ text: string; method: string } & TrackedResponse) | undefined;
   #raw: OpenCapture | undefined;
   #switched: OpenCapture | undefined;
   #over = false;
@@ -212,9 +218,12 @@ class HttpConnection implements ConnectionTap {
   }
 
   #trackResponse(text: string): BodyPlan {
-    const { status, plan } = trackResponse(text, this.#waiting[0]!.method);
-    this.#status = status;
-    return plan;
+    const { method } = this.#waiting[0]!;
+    // Comparing two names of one string costs nothing; looking through it again costs a third of all.
+    if (text !== this.#lastTracked?.text || method !== this.#lastTracked.method)
+      this.#lastTracked = { text, method, ...trackResponse(text, method) };
+    this.#status = this.#lastTracked.status;
+    return this.#lastTracked.plan;
   }
 
   #endResponse(trailers: readonly HeaderLine[]): void {

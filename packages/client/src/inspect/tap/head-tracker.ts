@@ -21,14 +21,19 @@ const CR = 0x0d;
  * @param onHead is given start line and fields as ISO 8859-1, each with its CRLF; returns whether a chunked body
  *   follows that is to be read
  * @param onEnd a chunked body is over
+ * @param repeats whether a head is likely to be the same as the one before: then it is the very same string
  */
 export function createHeadTracker(
   onHead: (head: string) => boolean,
   onEnd: () => void,
+  repeats: boolean,
 ): HeadTracker {
   let state: "head" | "size" | "data" | "trailers" = "head";
   // What there is of the head or line that is being read.
   let text = "";
+  // The last head that came in one piece. Under load a service says the same again and again.
+  let lastBytes: Buffer | undefined;
+  let lastText = "";
   // Bytes of the chunk and its CRLF that still come.
   let left = 0;
 
@@ -48,8 +53,7 @@ export function createHeadTracker(
     if (text === "") while (chunk[at] === CR || chunk[at] === LF) at++;
     if (text === "") {
       const end = chunk.indexOf(END_OF_HEAD, at);
-      if (end >= 0)
-        return takeHead(chunk.toString("latin1", at, end + 2), end + 4);
+      if (end >= 0) return takeHead(textOf(chunk, at, end + 2), end + 4);
     }
     const before = text.length;
     text += chunk.toString("latin1", at);
@@ -62,6 +66,18 @@ export function createHeadTracker(
     const head = text.slice(0, end + 2);
     text = "";
     return takeHead(head, at + end + 4 - before);
+  }
+
+  function textOf(chunk: Buffer, from: number, to: number): string {
+    if (!repeats) return chunk.toString("latin1", from, to);
+    if (
+      lastBytes?.length !== to - from ||
+      lastBytes.compare(chunk, from, to) !== 0
+    ) {
+      lastBytes = Buffer.from(chunk.subarray(from, to));
+      lastText = lastBytes.toString("latin1");
+    }
+    return lastText;
   }
 
   function takeHead(head: string, next: number): number {

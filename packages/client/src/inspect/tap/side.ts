@@ -94,8 +94,10 @@ export function createSide(
           end: parsedEnd,
         })).read(chunk, at);
       case "tracking":
-        return (tracker ??= createHeadTracker(trackedHead, () =>
-          endMessage([]),
+        return (tracker ??= createHeadTracker(
+          trackedHead,
+          () => endMessage([]),
+          kind === "response",
         )).read(chunk, at);
       case "length":
       case "close":

@@ -21,18 +21,21 @@ export interface TrackedResponse {
   readonly plan: BodyPlan;
 }
 
-const BODY_FIELD =
-  /\r\n(?:content-length:[ \t]*(\d+)|transfer-encoding:([^\r\n]*))/i;
-const UPGRADE = /\r\nupgrade:/i;
+// All that is looked for in one pass: most heads have one of them or none.
+const FIELD =
+  /\r\n(?:content-length:[ \t]*(\d+)|transfer-encoding:([^\r\n]*)|(upgrade):)/gi;
 
 /** @throws Error when it is no request */
 export function trackRequest(head: string): TrackedRequest {
-  const method = /^[!-~]+(?= )/.exec(head)?.[0];
-  if (method === undefined) throw new Error("It is no request.");
+  const space = head.indexOf(" ");
+  const method = head.slice(0, space);
+  if (space < 1 || !/^[!-~]+$/.test(method))
+    throw new Error("It is no request.");
+  const { plan, upgrade } = findFields(head);
   return {
     method,
-    asksUpgrade: method === "CONNECT" || UPGRADE.test(head),
-    plan: planField(head) ?? NO_BODY,
+    asksUpgrade: upgrade || method === "CONNECT",
+    plan: plan ?? NO_BODY,
   };
 }
 
@@ -46,13 +49,24 @@ export function trackResponse(head: string, method: string): TrackedResponse {
     (method === "CONNECT" && status < 300);
   return {
     status,
-    plan: bodiless ? NO_BODY : (planField(head) ?? UNTIL_CLOSE),
+    plan: bodiless ? NO_BODY : (findFields(head).plan ?? UNTIL_CLOSE),
   };
 }
 
-function planField(head: string): BodyPlan | undefined {
-  const match = BODY_FIELD.exec(head);
-  if (!match) return undefined;
-  const [, length, codings] = match;
-  return codings === undefined ? planLength(length!) : planCodings(codings);
+function findFields(head: string): {
+  plan: BodyPlan | undefined;
+  upgrade: boolean;
+} {
+  let plan: BodyPlan | undefined;
+  let upgrade = false;
+  FIELD.lastIndex = 0;
+  for (;;) {
+    const match = FIELD.exec(head);
+    if (!match) return { plan, upgrade };
+    const [, length, codings] = match;
+    if (length !== undefined) plan ??= planLength(length);
+    // RFC 9112 section 6.3: it goes before a length.
+    else if (codings !== undefined) plan = planCodings(codings);
+    else upgrade = true;
+  }
 }
