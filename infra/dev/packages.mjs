@@ -7,6 +7,8 @@ import { run } from "./run.mjs";
 /** Debian package, a program of it, and what needs it. */
 const neededPackages = [
   { name: "chromium", program: "chromium", use: "the inspector's page" },
+  { name: "curl", program: "curl", use: "requests copied as curl" },
+  { name: "httpie", program: "http", use: "requests copied as HTTPie" },
   { name: "openssh-server", program: "sshd", use: "the openssh ingress" },
   { name: "openssh-client", program: "ssh", use: "plain ssh clients, agents" },
   { name: "perl-base", program: "perl", use: "the scripts of infra/sshd" },

@@ -6,7 +6,12 @@ import { describe, expect, test } from "vitest";
 import { createWebhooks, type WebhooksSettings } from "./create-webhooks.ts";
 import { providers } from "./providers/list.ts";
 import { secretVariable } from "./secrets.ts";
-import { sketchExchange, type ExchangeSketch } from "./use-exchange.ts";
+import { sketchStored, type ExchangeSketch } from "../use-stored.ts";
+
+function sketchExchange(sketch: ExchangeSketch) {
+  const { exchange, bodies } = sketchStored(sketch);
+  return { exchange, body: bodies.request };
+}
 
 /** Explains a request with the secret of one provider. */
 function explain(
