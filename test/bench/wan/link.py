@@ -25,6 +25,8 @@ IFF_TUN = 0x0001
 IFF_NO_PI = 0x1000
 # Packets taken from one device before the other one gets its turn.
 BATCH = 64
+# What TCP may keep of one connection, in bytes.
+MAX_BUFFER = 32 * 1024 * 1024
 
 delay_s = float(sys.argv[1]) / 1_000
 bytes_per_s = float(sys.argv[2]) * 1_000_000 / 8
@@ -38,6 +40,10 @@ def enter_new_namespace():
     """Moves this process into a new namespace, and gives a file that keeps it and leads into it."""
     if libc.unshare(CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
+    # The system's default of 4 MiB holds one connection at 50 ms of round trip below 70 MB/s, whatever runs over it.
+    for name in ("tcp_rmem", "tcp_wmem"):
+        with open(f"/proc/sys/net/ipv4/{name}", "w") as file:
+            file.write(f"4096 131072 {MAX_BUFFER}")
     namespace = os.open("/proc/self/ns/net", os.O_RDONLY)
     os.set_inheritable(namespace, True)
     return namespace

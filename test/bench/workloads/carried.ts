@@ -15,6 +15,8 @@ import type {
 export interface Carried {
   readonly target: Target;
   readonly roles: Roles;
+  /** Starts another client, with an SSH connection of its own, that leads to the same service. */
+  another(name: string): Promise<Target>;
   close(): Promise<void>;
 }
 
@@ -35,13 +37,20 @@ export async function startCarried(
     opened.push(origin);
     const server = await setup.open(world);
     opened.push(server);
-    const link = await server.connect(origin.port, TUNNEL_NAME);
-    opened.push(link);
-    await waitUntilServed(link.target).catch((error: unknown) => {
-      throw new Error(`${String(error)}\n${link.output()}`);
-    });
+    const connect = async (name: string): Promise<Link> => {
+      const link = await server.connect(origin.port, name);
+      opened.push(link);
+      await waitUntilServed(link.target).catch((error: unknown) => {
+        throw new Error(`${String(error)}\n${link.output()}`);
+      });
+      return link;
+    };
+    const link = await connect(TUNNEL_NAME);
     await checkBodies(link.target, origin, kind);
-    return { target: link.target, roles: rolesOf(origin, server, link), close };
+    return {
+      ...{ target: link.target, roles: rolesOf(origin, server, link), close },
+      another: async (name) => (await connect(name)).target,
+    };
   } catch (error) {
     await close();
     throw new Error(`${setup.name}: ${String(error)}`, { cause: error });

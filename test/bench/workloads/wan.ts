@@ -2,8 +2,8 @@
 import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ask, waitUntilServed } from "../load/ask.ts";
-import { startOrigin, BIG_BYTES } from "../load/origin.ts";
-import { download } from "../load/transfer.ts";
+import { startOrigin, BIG_BYTES, type OriginKind } from "../load/origin.ts";
+import { download, upload } from "../load/transfer.ts";
 import { quantile } from "../measure/statistics.ts";
 import type { Sample, Target, WanSpec, Workload } from "../model.ts";
 import { startCarried } from "./carried.ts";
@@ -58,41 +58,63 @@ async function timeBurst(target: Target, count: number): Promise<number> {
   return performance.now() - startedAt;
 }
 
-/** Small requests while a download takes all that the line gives. */
-const beside: Workload = {
-  name: "wan-beside",
-  about: "GET of 1 KiB while a download fills the line (median of 8 s)",
+/** Small requests while something big takes all that the line gives. */
+const beside = (
+  name: string,
+  about: string,
+  {
+    kind = "static",
+    downloads = 0,
+    uploads = 0,
+    apart = false,
+  }: {
+    kind?: OriginKind;
+    downloads?: number;
+    uploads?: number;
+    /** Ask through a client and an SSH connection of their own. */
+    apart?: boolean;
+  },
+): Workload => ({
+  name,
+  about: `GET of 1 KiB ${about} (median of 8 s)`,
   ...{ unit: "ms", better: "less", wan: LINE },
-  setups: COMPARED,
+  setups: apart ? ["ssh", "embedded", "openssh"] : COMPARED,
   rounds: 3,
   async start(setup, world) {
-    const { target, close } = await startCarried(setup, world, "static");
+    const { target, another, close } = await startCarried(setup, world, kind);
+    const asked = apart ? await another("apart") : target;
+    const bytes = BIG_BYTES / Math.max(1, downloads + uploads);
     return {
       close,
       async sample() {
         const startedAt = performance.now();
-        const downloaded = download(target, "/big", BIG_BYTES);
+        const moved = [
+          ...Array.from({ length: downloads }, () =>
+            download(target, "/big", BIG_BYTES, bytes),
+          ),
+          ...Array.from({ length: uploads }, () => upload(target, "/", bytes)),
+        ];
         await sleep(3_000);
         const agent = new Agent({ keepAlive: true });
         const times: number[] = [];
         while (performance.now() - startedAt < 11_000) {
           const askedAt = performance.now();
-          await ask(target, { agent });
+          await ask(asked, { agent });
           times.push(performance.now() - askedAt);
           await sleep(20);
         }
         agent.destroy();
-        const seconds = await downloaded;
+        const seconds = Math.max(...(await Promise.all(moved)));
         return {
           value: quantile(times, 0.5),
           p99Ms: quantile(times, 0.99),
           maxMs: Math.max(...times),
-          detail: { "download MB/s": BIG_BYTES / 1e6 / seconds },
+          detail: { "beside it MB/s": BIG_BYTES / 1e6 / seconds },
         };
       },
     };
   },
-};
+});
 
 /** Nothing passes for a while, and nobody is told. */
 const cut = (name: string, seconds: number): Workload => ({
@@ -157,7 +179,14 @@ export const wanWorkloads: readonly Workload[] = [
     `${BURST} requests at once, the first through a new tunnel, until all are answered`,
     (target) => timeBurst(target, BURST),
   ),
-  beside,
+  beside("wan-beside", "while a download fills the line", { downloads: 1 }),
+  beside("wan-beside4", "while four downloads fill the line", { downloads: 4 }),
+  beside("wan-beside-up", "while an upload fills the line", {
+    ...{ kind: "sink", uploads: 1 },
+  }),
+  beside("wan-apart", "on a connection of its own beside a download", {
+    ...{ downloads: 1, apart: true },
+  }),
   cut("wan-cut10", 10),
   cut("wan-cut300", 300),
 ];
