@@ -9,32 +9,42 @@ const shipped = {
   client: "ours",
   accessLog: true,
   watch: true,
+  inspect: true,
   addon: true,
 } as const;
-const bare = { accessLog: false, watch: false } as const;
+const bare = { accessLog: false, watch: false, inspect: false } as const;
 
 const variants = (ingress: OursOptions["ingress"], about: string): Setup[] => [
   ours(ingress, `ours, ${about}, as shipped`, { ...shipped, ingress }),
-  ours(`${ingress}-nolog`, `${ingress} without access log`, {
+  ours(`${ingress}-noinspect`, `${ingress} without the inspector`, {
     ...shipped,
     ingress,
-    accessLog: false,
+    inspect: false,
   }),
-  ours(`${ingress}-nowatch`, `${ingress}, the client does not watch requests`, {
-    ...shipped,
-    ingress,
-    watch: false,
-  }),
-  ours(`${ingress}-bare`, `${ingress}, neither logged nor watched`, {
-    ...shipped,
-    ...bare,
-    ingress,
-  }),
-  ours(`${ingress}-js`, `${ingress} without ssh2's native addon`, {
-    ...shipped,
-    ingress,
-    addon: false,
-  }),
+  ours(
+    `${ingress}-nolog`,
+    `${ingress} without the inspector and without access log`,
+    { ...shipped, ingress, inspect: false, accessLog: false },
+  ),
+  ours(
+    `${ingress}-nowatch`,
+    `${ingress} without the inspector, and the client does not watch requests`,
+    { ...shipped, ingress, inspect: false, watch: false },
+  ),
+  ours(
+    `${ingress}-bare`,
+    `${ingress}, neither inspected nor logged nor watched`,
+    {
+      ...shipped,
+      ...bare,
+      ingress,
+    },
+  ),
+  ours(
+    `${ingress}-js`,
+    `${ingress} without the inspector and without ssh2's native addon`,
+    { ...shipped, ingress, inspect: false, addon: false },
+  ),
 ];
 
 /** See the file's head. */

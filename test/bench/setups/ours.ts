@@ -22,6 +22,8 @@ export interface OursOptions {
   readonly accessLog: boolean;
   /** As shipped: the client is told of each request. */
   readonly watch: boolean;
+  /** The command, which keeps what passes for its inspector. Otherwise the API, without one. */
+  readonly inspect: boolean;
   /** ssh2's native addon. As shipped: used where it could be built. */
   readonly addon: boolean;
 }
@@ -157,13 +159,13 @@ limits: { tunnels-per-identity: 1000, sessions-per-identity: 1000 }
   return file;
 }
 
-/** The command that people type, or the API where it has no flag. */
+/** The command that people type, or the API, which can do without an inspector. */
 const startClient = (
   edge: RunningEdge,
   port: number,
   tunnel: string,
 ): Promise<Link> =>
-  edge.options.watch
+  edge.options.inspect
     ? startCli(edge, port, tunnel)
     : startApiClient(edge, port, [tunnel]);
 
@@ -277,6 +279,12 @@ async function startOurs(
         : []),
       ...args,
     ],
-    { env: { PATH: process.env["PATH"], LANG: "C.UTF-8", ...env } },
+    {
+      env: {
+        PATH: process.env["PATH"],
+        LANG: "C.UTF-8",
+        ...env,
+      },
+    },
   );
 }

@@ -7,7 +7,7 @@ import { startCarried } from "./carried.ts";
 
 const COMPARED = [
   ...["ssh", "ssh-N", "nginx+ssh", "direct", "nginx"],
-  ...["embedded", "openssh"],
+  ...["embedded-noinspect", "openssh-noinspect", "embedded"],
 ];
 
 interface Definition {

@@ -1,4 +1,5 @@
 // One request as one line: JSON, or text for reading. Bounded, redacted, and without anything that a terminal obeys.
+import { detached } from "../util/detached.ts";
 import { cut, escapeControls } from "../util/escape.ts";
 import type { RequestRecord } from "./record.ts";
 import { redactHeader, redactUrl } from "./redact.ts";
@@ -24,7 +25,6 @@ export function formatJsonRecord(
   record: RequestRecord,
   format: RecordFormat,
 ): string {
-  const { headers, omitted } = collectHeaders(record, format);
   // Put together by hand: JSON.stringify and one pass over the whole line cost more than twice as much.
   let line = `{"time":"${isoTime(record.startedAt)}"`;
   line += member("tunnel", bounded(record.tunnel));
@@ -44,8 +44,7 @@ export function formatJsonRecord(
     line += `,"firstByteMs":${milliseconds(record.firstByteMs)}`;
   line += `,"totalMs":${milliseconds(record.totalMs)}`;
   line += `,"bytesIn":${record.bytesIn},"bytesOut":${record.bytesOut}`;
-  if (headers) line += `,"headers":${headersObject(headers)}`;
-  if (omitted > 0) line += `,"headersOmitted":${omitted}`;
+  if (format.headers !== "none") line += headersMember(record, format);
   return `${line}}`;
 }
 
@@ -54,7 +53,13 @@ export function formatTextRecord(
   record: RequestRecord,
   format: RecordFormat,
 ): string {
-  const { headers = [], omitted } = collectHeaders(record, format);
+  const headers: string[] = [];
+  const omitted =
+    format.headers === "none"
+      ? 0
+      : eachHeader(record, format, (name, value) =>
+          headers.push(`${name}=${JSON.stringify(value)}`),
+        );
   const words = [
     isoTime(record.startedAt),
     word(record.visitor),
@@ -72,7 +77,7 @@ export function formatTextRecord(
     ...(record.error ? [`error=${record.error}`] : []),
     ...(record.upgraded ? ["upgraded"] : []),
     ...(record.retried ? ["retried"] : []),
-    ...headers.map(([name, value]) => `${name}=${JSON.stringify(value)}`),
+    ...headers,
     ...(omitted > 0 ? [`headers-omitted=${omitted}`] : []),
   ];
   return escapeControls(words.join(" "));
@@ -92,14 +97,13 @@ function urlOf({ host, target }: RequestRecord, format: RecordFormat): string {
     : redactUrl(short, format.isSensitive);
 }
 
-function collectHeaders(
+// Headers as they are shown, one after the other. Returns how many there was no room for.
+function eachHeader(
   { rawHeaders }: RequestRecord,
   format: RecordFormat,
-): { headers: [name: string, value: string][] | undefined; omitted: number } {
-  if (format.headers === "none") return { headers: undefined, omitted: 0 };
-  const headers: [string, string][] = [];
+  show: (name: string, value: string) => void,
+): number {
   let room = format.headersLength;
-  let omitted = 0;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = cut(rawHeaders[i]!, MAX_HEADER_NAME_LENGTH);
     const raw = cut(rawHeaders[i + 1]!, format.valueLength);
@@ -108,32 +112,64 @@ function collectHeaders(
         ? raw
         : redactHeader(rawHeaders[i]!, raw, format.isSensitive);
     room -= name.length + value.length;
-    if (room < 0) {
-      omitted = (rawHeaders.length - i) / 2;
-      break;
-    }
-    headers.push([name, value]);
+    if (room < 0) return (rawHeaders.length - i) / 2;
+    show(name, value);
   }
-  return { headers, omitted };
+  return 0;
 }
 
 // Fields of one name become a list.
-function headersObject(headers: readonly [string, string][]): string {
-  const values = new Map<string, string>();
-  const lists = new Set<string>();
-  for (const [name, value] of headers) {
-    const key = name.toLowerCase();
-    const known = values.get(key);
-    if (known === undefined) values.set(key, quoted(value));
-    else {
-      values.set(key, `${known},${quoted(value)}`);
-      lists.add(key);
-    }
+function headersMember(record: RequestRecord, format: RecordFormat): string {
+  let members = "";
+  const add = (key: string, value: string): void => {
+    members += members === "" ? `${key}:${value}` : `,${key}:${value}`;
+  };
+  let omitted: number;
+  if (repeatsName(record.rawHeaders)) {
+    const lists = new Map<string, string[]>();
+    omitted = eachHeader(record, format, (name, value) => {
+      const key = keyOf(name);
+      const values = lists.get(key);
+      if (values) values.push(quoted(value));
+      else lists.set(key, [quoted(value)]);
+    });
+    for (const [key, values] of lists)
+      add(key, values.length === 1 ? values[0]! : `[${values.join(",")}]`);
+  } else
+    omitted = eachHeader(record, format, (name, value) =>
+      add(keyOf(name), quoted(value)),
+    );
+  return `,"headers":{${members}}${omitted > 0 ? `,"headersOmitted":${omitted}` : ""}`;
+}
+
+// Looking is cheaper than collecting, up to some number; from there on it says yes without looking.
+const MAX_COMPARED = 32;
+
+function repeatsName(raw: readonly string[]): boolean {
+  if (raw.length > MAX_COMPARED * 2) return true;
+  for (let i = 2; i < raw.length; i += 2)
+    for (let j = 0; j < i; j += 2)
+      if (
+        raw[i]!.length === raw[j]!.length &&
+        raw[i]!.toLowerCase() === raw[j]!.toLowerCase()
+      )
+        return true;
+  return false;
+}
+
+// Names come from strangers; what is remembered of them must have an end, and hold no long ones.
+const MAX_KEYS = 2_000;
+const MAX_KEY_LENGTH = 64;
+const keys = new Map<string, string>();
+
+function keyOf(name: string): string {
+  let key = keys.get(name);
+  if (key === undefined) {
+    key = quoted(name.toLowerCase());
+    if (keys.size < MAX_KEYS && name.length <= MAX_KEY_LENGTH)
+      keys.set(detached(name), key);
   }
-  let text = "";
-  for (const [key, value] of values)
-    text += `${text === "" ? "" : ","}${quoted(key)}:${lists.has(key) ? `[${value}]` : value}`;
-  return `{${text}}`;
+  return key;
 }
 
 const member = (name: string, value: string | undefined): string =>

@@ -24,6 +24,9 @@ export function redactHeader(
   isSensitive: (name: string) => boolean,
 ): string {
   if (isSensitive(name)) return REDACTED;
+  // All of them begin with R or X, and most names do not.
+  const first = name.charCodeAt(0) | 0x20;
+  if (first !== 0x72 && first !== 0x78) return value;
   return URL_HEADERS.has(name.toLowerCase())
     ? redactUrl(value, isSensitive)
     : value;

@@ -1,6 +1,7 @@
 // Who the visitor is, and the header fields that tell the upstream so (X-Forwarded-*, and Forwarded of RFC 7239).
 import { BlockList, isIP, isIPv6 } from "node:net";
 import { EdgeError } from "../errors.ts";
+import { detached } from "../util/detached.ts";
 import { parseAuthority } from "./host.ts";
 import { MAX_FORWARDED_HOPS } from "./limits.ts";
 import type { RequestHead } from "./request-head.ts";
@@ -14,6 +15,8 @@ export interface TrustedProxies {
 export interface Peer {
   readonly address: string;
   readonly trusted: boolean;
+  /** What was decided last for an untrusted peer, who mostly asks for the same host again. */
+  lastForwarded?: { readonly host: string; readonly forwarded: Forwarded };
 }
 
 /** How visitors reach the edge. */
@@ -85,16 +88,16 @@ export function decideForwarded(
   proxies: TrustedProxies,
   address: PublicAddress,
 ): Forwarded {
-  if (!peer.trusted)
-    return {
-      visitor: peer.address,
-      lines:
-        forwardedLines(peer.address, address.scheme, host, address.port) +
-        // Sent only where one came, so that it is overwritten and not missed.
-        (head.forwarded === undefined
-          ? ""
-          : `Forwarded: ${element(peer.address)};host="${host}";proto=${address.scheme}\r\n`),
-    };
+  if (!peer.trusted) {
+    const forwarded = ofUntrusted(host, peer, address);
+    // Sent only where one came, so that it is overwritten and not missed.
+    return head.forwarded === undefined
+      ? forwarded
+      : {
+          visitor: peer.address,
+          lines: `${forwarded.lines}Forwarded: ${element(peer.address)};host="${host}";proto=${address.scheme}\r\n`,
+        };
+  }
 
   const chain = trustedChain(head.forwardedFor, peer.address, proxies);
   const proto = scheme(last(head.forwardedProto)) ?? address.scheme;
@@ -115,6 +118,23 @@ export function decideForwarded(
         ? ""
         : `Forwarded: ${head.forwarded}, ${element(peer.address)}\r\n`),
   };
+}
+
+function ofUntrusted(
+  host: string,
+  peer: Peer,
+  address: PublicAddress,
+): Forwarded {
+  if (peer.lastForwarded?.host === host) return peer.lastForwarded.forwarded;
+  const lines = forwardedLines(
+    peer.address,
+    address.scheme,
+    host,
+    address.port,
+  );
+  const forwarded = { visitor: peer.address, lines: detached(lines) };
+  peer.lastForwarded = { host: detached(host), forwarded };
+  return forwarded;
 }
 
 function forwardedLines(

@@ -1,5 +1,6 @@
 // What the edge does with a header field, by its name. The answer is remembered by name, because asking is the hottest
 // loop of the engine: one look-up a field instead of lower-casing and comparing.
+import { detached } from "../util/detached.ts";
 
 /** Passed on as it is, unless the Connection header names it. */
 export const PASS = 0;
@@ -117,9 +118,8 @@ function remember(
   name: string,
   kind: number,
 ): number {
-  // A copy: the name may be a slice that would keep a whole head alive.
   if (memory.size < MAX_REMEMBERED && name.length <= 64)
-    memory.set(Buffer.from(name, "latin1").toString("latin1"), kind);
+    memory.set(detached(name), kind);
   return kind;
 }
 

@@ -1,5 +1,6 @@
 // Which host a request is for, and which target goes on to the upstream.
 import { isIPv4, isIPv6 } from "node:net";
+import { detached } from "../util/detached.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { Refusal } from "./refusal.ts";
 
@@ -64,8 +65,25 @@ export function resolveTarget(
   };
 }
 
+// The same few hosts are asked for again and again. Strangers may ask for others; that must not fill the memory.
+const MAX_REMEMBERED = 1_000;
+const MAX_REMEMBERED_LENGTH = 100;
+const remembered = new Map<string, Authority>();
+
 /** Takes an authority apart. @returns undefined when it is malformed or holds userinfo */
 export function parseAuthority(text: string): Authority | undefined {
+  const known = remembered.get(text);
+  if (known) return known;
+  const authority = takeApart(text);
+  if (authority && text.length <= MAX_REMEMBERED_LENGTH) {
+    if (remembered.size >= MAX_REMEMBERED) remembered.clear();
+    const hostname = detached(authority.hostname);
+    remembered.set(detached(text), { ...authority, hostname });
+  }
+  return authority;
+}
+
+function takeApart(text: string): Authority | undefined {
   const match = AUTHORITY.exec(text);
   if (!match) return undefined;
   const port = match[3] === undefined ? undefined : Number(match[3]);

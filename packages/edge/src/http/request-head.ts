@@ -68,6 +68,8 @@ export function addNominated(
   names: Set<string> | undefined,
   value: string,
 ): Set<string> | undefined {
+  // What nearly all of them say.
+  if (value === "keep-alive" || value === "close") return names;
   for (const token of value.split(",")) {
     const name = token.trim().toLowerCase();
     if (name === "" || name === "close") continue;

@@ -6,7 +6,7 @@ import { ConnectionEnd } from "./connection-end.ts";
 import type { EdgeRequest } from "./edge-request.ts";
 import type { Engine } from "./engine.ts";
 import { renderRawResponse } from "./error-page.ts";
-import { plainAddress } from "./forwarded.ts";
+import { plainAddress, type Forwarded } from "./forwarded.ts";
 import { MAX_PIPELINED_REQUESTS } from "./limits.ts";
 import type { PlainAnswer } from "./plain-answer.ts";
 import { PlainLane, type LaneOwner } from "./plain-lane.ts";
@@ -25,6 +25,7 @@ export class VisitorConnection implements LaneOwner {
   /** Whether the peer is a trusted proxy. */
   readonly trusted: boolean;
   readonly #socket: Socket;
+  lastForwarded?: { readonly host: string; readonly forwarded: Forwarded };
   /** What its visitor is counted by. */
   readonly key: string;
   readonly #giveToNode: (socket: Socket) => void;
