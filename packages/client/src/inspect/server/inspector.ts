@@ -16,6 +16,7 @@ import { secure, sendJson } from "./respond.ts";
 import { findRoute, parseTarget, type Route } from "./router.ts";
 import { compareRoutes } from "./routes/compare.ts";
 import { exchangeRoutes } from "./routes/exchanges.ts";
+import { exportRoutes } from "./routes/exports.ts";
 import { ngrokRoutes } from "./routes/ngrok.ts";
 import { isPage, servePage } from "./routes/page.ts";
 import { replayRoutes } from "./routes/replays.ts";
@@ -62,6 +63,7 @@ export async function startInspector(
     ...exchangeRoutes(store),
     ...replayRoutes(options, replayer),
     ...compareRoutes(store),
+    ...exportRoutes(store),
     ...ngrokRoutes(options, replayer),
   ];
 
