@@ -6,6 +6,12 @@ import type { Server } from "node:http";
 const MAX_TRIES = 64;
 const MAX_PORT = 65_535;
 
+/** Ports above 1023 that no browser opens (Fetch standard, "block bad port"): the page would be there and never seen. */
+const BLOCKED_BY_BROWSERS: ReadonlySet<number> = new Set([
+  1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666,
+  6667, 6668, 6669, 6679, 6697, 10_080,
+]);
+
 /**
  * Makes servers listen on one port of both loopback addresses.
  *
@@ -21,7 +27,7 @@ export async function listenOnLoopback(
 ): Promise<{ port: number; servers: readonly Server[] } | undefined> {
   const last = wanted === 0 ? 0 : Math.min(wanted + MAX_TRIES, MAX_PORT);
   for (let port = wanted; port <= last; port++) {
-    if (avoid.has(port)) continue;
+    if (avoid.has(port) || BLOCKED_BY_BROWSERS.has(port)) continue;
     // Browsers dial ::1 first for `localhost`: what somebody else serves there would be taken for us.
     if (port !== 0 && (await answersOn("::1", port))) continue;
     const v4 = create();
