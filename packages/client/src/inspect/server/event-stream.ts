@@ -9,8 +9,8 @@ import { ApiError } from "./api-error.ts";
 export interface EventStreams {
   /** Makes a subscriber of whoever waits for `response`. @throws ApiError `too-many` */
   add(response: ServerResponse): void;
-  /** Sends an event to all. */
-  send(event: string, data: unknown): void;
+  /** Tells all of the status, if it is another one than before. */
+  tellStatus(): void;
   /** Ends all streams. */
   close(): void;
 }
@@ -25,6 +25,8 @@ const MAX_QUEUED_BYTES = 1024 * 1024;
 /** Who has read nothing of that for so long is gone. */
 const MAX_STUCK_MS = 60_000;
 const HEARTBEAT_MS = 15_000;
+/** The state of tunnels is looked at so often, and told when it has changed. */
+const STATUS_EVERY_MS = 1_000;
 
 interface Subscriber {
   readonly response: ServerResponse;
@@ -32,16 +34,24 @@ interface Subscriber {
   stuckSince: number | undefined;
 }
 
-/** @param store is listened to while there is a subscriber, and not otherwise */
-export function createEventStreams(store: ExchangeStore): EventStreams {
+/**
+ * @param store is listened to while there is a subscriber, and not otherwise
+ * @param status what a `status` event says
+ */
+export function createEventStreams(
+  store: ExchangeStore,
+  status: () => unknown,
+): EventStreams {
   const subscribers = new Set<Subscriber>();
   const changed = new Map<string, ExchangeSummary>();
   let missed = 0;
   let unsubscribe: (() => void) | undefined;
   let flushTimer: NodeJS.Timeout | undefined;
   let heartbeat: NodeJS.Timeout | undefined;
+  let statusTimer: NodeJS.Timeout | undefined;
+  let lastStatus = "";
 
-  return { add, send, close };
+  return { add, tellStatus, close };
 
   function add(response: ServerResponse): void {
     if (subscribers.size >= MAX_SUBSCRIBERS)
@@ -70,6 +80,8 @@ export function createEventStreams(store: ExchangeStore): EventStreams {
     flushTimer = undefined;
     clearInterval(heartbeat);
     heartbeat = undefined;
+    clearInterval(statusTimer);
+    statusTimer = undefined;
     changed.clear();
     missed = 0;
   }
@@ -90,6 +102,18 @@ export function createEventStreams(store: ExchangeStore): EventStreams {
     heartbeat ??= setInterval(() => {
       for (const subscriber of subscribers) write(subscriber, ": alive\n\n", 0);
     }, HEARTBEAT_MS).unref();
+    if (statusTimer) return;
+    lastStatus = JSON.stringify(status());
+    statusTimer = setInterval(tellStatus, STATUS_EVERY_MS).unref();
+  }
+
+  function tellStatus(): void {
+    if (subscribers.size === 0) return;
+    const current = status();
+    const text = JSON.stringify(current);
+    if (text === lastStatus) return;
+    lastStatus = text;
+    send("status", current);
   }
 
   function note(summary: ExchangeSummary): void {

@@ -51,7 +51,7 @@ export async function startInspector(
 ): Promise<Inspector> {
   const { store } = options;
   const token = createToken();
-  const events = createEventStreams(store);
+  const events = createEventStreams(store, () => describeStatus(options));
   const replayer = createReplayer(options);
   const files = openStaticFiles(options.pageFolder ?? findPageFolder());
   const sockets = new Set<Socket>();
@@ -86,7 +86,7 @@ export async function startInspector(
     url,
     port,
     token,
-    statusChanged: () => events.send("status", describeStatus(options)),
+    statusChanged: () => events.tellStatus(),
     close() {
       closing ??= close();
       return closing;

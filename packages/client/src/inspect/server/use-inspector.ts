@@ -1,5 +1,4 @@
 // For the tests of this folder: an inspector on a port of its own, and requests to it down to the last byte.
-import { once } from "node:events";
 import net from "node:net";
 import { onTestFinished } from "vitest";
 import { startInspector, type Inspector } from "./inspector.ts";
@@ -43,6 +42,10 @@ export interface RawAnswer {
   readonly text: string;
 }
 
+/** Waits for the end of a connection, whichever way it ends. */
+export const untilClosed = (socket: net.Socket): Promise<void> =>
+  new Promise((resolve) => socket.once("close", () => resolve()));
+
 /** Sends bytes, and reads until the other end closes. `Connection: close` belongs into what is sent. */
 export async function sendRaw(
   inspector: Pick<Inspector, "port">,
@@ -54,7 +57,7 @@ export async function sendRaw(
   // A reset after the answer is an answer.
   socket.on("error", () => {});
   socket.write(bytes);
-  await once(socket, "close");
+  await untilClosed(socket);
   const text = Buffer.concat(chunks).toString("latin1");
   return { status: Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 0), text };
 }
