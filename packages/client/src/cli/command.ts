@@ -86,6 +86,12 @@ export const commandTable: readonly CommandSpec[] = [
     args: [
       {
         name: "<target>",
+const inspectOptions = [
+  "inspect",
+  "inspectPort",
+  "keepSecrets",
+] as const satisfies OptionKey[];
+
         description:
           "8080, host:port, http://…, https://…, https+insecure://…, unix:/path, or a folder such as ./dist",
       },
@@ -107,6 +113,7 @@ export const commandTable: readonly CommandSpec[] = [
       "color",
     ],
     examples: [
+      ...inspectOptions,
       "expose 8080",
       "expose 8080 --subdomain shop",
       "expose http https://localhost:8443 --upstream-ca ca.pem",
@@ -124,7 +131,15 @@ export const commandTable: readonly CommandSpec[] = [
       },
     ],
     summary: "open tunnels of the configuration file over one session",
-    options: ["all", ...connectionOptions, "json", "quiet", "qr", "color"],
+    options: [
+      "all",
+      ...inspectOptions,
+      ...connectionOptions,
+      "json",
+      "quiet",
+      "qr",
+      "color",
+    ],
     examples: ["expose start web api", "expose start --all"],
     load: () => import("./commands/start.ts"),
   },

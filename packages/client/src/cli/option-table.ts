@@ -35,6 +35,9 @@ export type OptionKey =
   | "bare"
   | "remotePort"
   | "all"
+  | "inspect"
+  | "inspectPort"
+  | "keepSecrets"
   | "follow"
   | "limit"
   | "body"
@@ -137,6 +140,23 @@ export const optionTable: Readonly<Record<OptionKey, OptionSpec>> = {
   follow: {
     flags: "-f, --follow",
     description: "go on with the requests that come",
+  },
+  inspect: {
+    flags: "--no-inspect",
+    description: "keep nothing of what passes, and serve no page that shows it",
+  },
+  inspectPort: {
+    flags: "--inspect-port <port>",
+    description:
+      "port of 127.0.0.1 for the inspector's page; the next free one when it is taken, and 0 for any",
+    default: "4040",
+    conflicts: ["bare"],
+  },
+  keepSecrets: {
+    flags: "--keep-secrets",
+    description:
+      "write secrets in headers and queries to the inspector's history too",
+    conflicts: ["bare"],
   },
   limit: {
     flags: "-n, --limit <count>",

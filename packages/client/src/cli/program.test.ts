@@ -168,6 +168,13 @@ test("the help of http", () => {
                                    choose (default: 0)
       --server <user@host[:port]>  the server, or a Host of ~/.ssh/config (default:
                                    the one of the config file, as \`expose login\`
+      --no-inspect                 keep nothing of what passes, and serve no page
+                                   that shows it
+      --inspect-port <port>        port of 127.0.0.1 for the inspector's page; the
+                                   next free one when it is taken, and 0 for any
+                                   (default: 4040)
+      --keep-secrets               write secrets in headers and queries to the
+                                   inspector's history too
                                    wrote it; env: EXPOSE_SERVER)
       -i, --identity <file>        private key file to log in with; may be given
                                    several times (default: the agent's keys, then
@@ -208,6 +215,13 @@ test("the help of start", () => {
       --all                        every tunnel of the configuration file
       --server <user@host[:port]>  the server, or a Host of ~/.ssh/config (default:
                                    the one of the config file, as \`expose login\`
+      --no-inspect                 keep nothing of what passes, and serve no page
+                                   that shows it
+      --inspect-port <port>        port of 127.0.0.1 for the inspector's page; the
+                                   next free one when it is taken, and 0 for any
+                                   (default: 4040)
+      --keep-secrets               write secrets in headers and queries to the
+                                   inspector's history too
                                    wrote it; env: EXPOSE_SERVER)
       -i, --identity <file>        private key file to log in with; may be given
                                    several times (default: the agent's keys, then

@@ -2,15 +2,21 @@
 import { homedir } from "node:os";
 import { loadClientConfig, type ClientConfig } from "../config/load.ts";
 import type { ConfigLocation } from "../config/locate.ts";
-import { resolveServerSettings } from "../config/settings.ts";
+import {
+  resolveInspectSettings,
+  resolveServerSettings,
+} from "../config/settings.ts";
 import { ExposeError } from "../errors.ts";
-import type { SessionLog, SessionOptions } from "../options.ts";
+import type { InspectOptions, SessionLog, SessionOptions } from "../options.ts";
 import type { CommandContext, Flags } from "./command.ts";
+import { readPort } from "./read-port.ts";
 
 /** Complete enough to connect with. */
 export interface Settings {
   session: SessionOptions & { server: string };
   config: ClientConfig;
+  /** For commands that open tunnels. */
+  inspect: InspectOptions | false;
 }
 
 /**
@@ -33,6 +39,10 @@ export async function resolveSettings(
   const { prompt, signal } = context;
   return {
     config,
+    inspect: resolveInspectSettings(
+      { ...flags, inspectPort: readPort("--inspect-port", flags.inspectPort) },
+      config,
+    ),
     session: {
       ...{ server, identity, acceptNewHostKey, knownHosts },
       ...{ prompt, signal, log },

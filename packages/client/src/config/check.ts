@@ -4,6 +4,8 @@ import { ExposeError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import {
   configSchema,
+  historySchema,
+  inspectSchema,
   tunnelSchema,
   webhookSchema,
   type ConfigFile,
@@ -47,6 +49,8 @@ function findMisshapen(value: unknown): Mistake[] {
   return [
     ...mistakes,
     ...findMisshapenEntries(value, "tunnels", "a tunnel", tunnelSchema.entries),
+    ...findMisshapenGroup(value, ["inspect"], inspectSchema.entries),
+    ...findMisshapenGroup(value, ["inspect", "history"], historySchema.entries),
     ...findMisshapenEntries(
       value,
       "webhooks",
@@ -73,6 +77,20 @@ function findMisshapenEntries(
       ? findUnknownKeys(entry, entries, at)
       : [{ at, text: `expected the keys of ${what}` }];
   });
+}
+
+function findMisshapenGroup(
+  file: Record<string, unknown>,
+  at: readonly string[],
+  entries: Record<string, unknown>,
+): Mistake[] {
+  let value: unknown = file;
+  // What is wrong further up is said there.
+  for (const key of at) value = isMap(value) ? value[key] : undefined;
+  if (value === undefined) return [];
+  return isMap(value)
+    ? findUnknownKeys(value, entries, at)
+    : [{ at, text: `expected keys: ${Object.keys(entries).join(", ")}` }];
 }
 
 function findUnknownKeys(

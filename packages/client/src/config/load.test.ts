@@ -19,6 +19,7 @@ test("without a file nothing is configured", async () => {
     acceptNewHostKey: undefined,
     knownHosts: undefined,
     tunnels: new Map(),
+    inspect: { history: {} },
     webhooks: {},
   });
 });
@@ -283,3 +284,40 @@ async function failure(promise: Promise<unknown>): Promise<ExposeError> {
   expect(error).toBeInstanceOf(ExposeError);
   return error as ExposeError;
 }
+
+test("the inspector's bounds are read, and what is wrong with them is said at once", async () => {
+  const { load } = await useConfig(`inspect:
+  enabled: false
+  port: 0
+  keep-secrets: true
+  history:
+    enabled: true
+    max-bytes: 64M
+    max-exchanges: 100
+    max-age-days: 2
+    max-body-bytes: 0
+`);
+  expect((await load()).inspect).toEqual({
+    enabled: false,
+    port: 0,
+    keepSecrets: true,
+    history: {
+      enabled: true,
+      maxBytes: 64 * 1_024 * 1_024,
+      maxExchanges: 100,
+      maxAgeDays: 2,
+      maxBodyBytes: 0,
+    },
+  });
+  const wrong = await useConfig(`inspect:
+  prot: 4040
+  port: 70000
+  history:
+    max-bytes: 64 MB
+    max-exchanges: 1.5
+    max-age: 2
+`);
+  await expect(wrong.load()).rejects.toThrow(
+    /6 mistakes:[^]*:2: inspect\.prot: there is no such key; is it port\?\n.*:3: inspect\.port: expected a number from 0 to 65535\n.*:5: inspect\.history\.max-bytes: expected a size such as 64M\n.*:5: .*:6: inspect\.history\.max-exchanges: expected a whole number\n.*:7: inspect\.history\.max-age: there is no such key/,
+  );
+});

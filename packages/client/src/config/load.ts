@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { UpstreamSpec } from "@expose/protocol";
 import { ExposeError } from "../errors.ts";
-import type { WebhookOptions } from "../options.ts";
+import type { HistoryOptions, WebhookOptions } from "../options.ts";
 import { checkConfig } from "./check.ts";
 import { expandHome, locateConfig, type ConfigLocation } from "./locate.ts";
 import type { ConfigFile } from "./schema.ts";
@@ -28,7 +28,16 @@ export interface ClientConfig {
   readonly knownHosts: readonly string[] | undefined;
   /** In the order of the file. */
   readonly tunnels: ReadonlyMap<string, ConfiguredTunnel>;
+  readonly inspect: ConfiguredInspector;
   readonly webhooks: Readonly<Record<string, WebhookOptions>>;
+}
+
+/** The inspector, as the file has it. */
+export interface ConfiguredInspector {
+  readonly enabled: boolean | undefined;
+  readonly port: number | undefined;
+  readonly keepSecrets: boolean | undefined;
+  readonly history: Readonly<HistoryOptions>;
 }
 
 /**
@@ -96,6 +105,7 @@ function complete(
     acceptNewHostKey: file["accept-new-host-key"],
     knownHosts: mapped(file["known-hosts"], (list) => list.map(absolute)),
     tunnels: new Map(tunnels),
+    inspect: completeInspect(file.inspect ?? {}),
     webhooks: Object.freeze(
       Object.fromEntries(
         Object.entries(file.webhooks ?? {}).map(([name, webhook]) => [
@@ -111,6 +121,24 @@ function complete(
         ]),
       ),
     ),
+  });
+}
+
+function completeInspect(
+  inspect: NonNullable<ConfigFile["inspect"]>,
+): ConfiguredInspector {
+  const { history = {} } = inspect;
+  return Object.freeze({
+    enabled: inspect.enabled,
+    port: inspect.port,
+    keepSecrets: inspect["keep-secrets"],
+    history: Object.freeze({
+      enabled: history.enabled,
+      maxBytes: history["max-bytes"],
+      maxExchanges: history["max-exchanges"],
+      maxAgeDays: history["max-age-days"],
+      maxBodyBytes: history["max-body-bytes"],
+    }),
   });
 }
 

@@ -39,5 +39,5 @@ test("the page's example is a configuration without a mistake", () => {
   const example = /```yaml\n([^]*?)```/.exec(client)![1]!;
   expect(
     Object.keys(checkConfig("c.yaml", parseYamlFile("c.yaml", example))),
-  ).toEqual(["server", "identity", "tunnels"]);
+  ).toEqual(["server", "identity", "tunnels", "inspect"]);
 });

@@ -1,7 +1,13 @@
 // The reference of the configuration file and the environment, for docs/configuration.md.
 import * as v from "valibot";
 import { environmentVariables } from "./environment.ts";
-import { configSchema, tunnelSchema, webhookSchema } from "./schema.ts";
+import {
+  configSchema,
+  historySchema,
+  inspectSchema,
+  tunnelSchema,
+  webhookSchema,
+} from "./schema.ts";
 
 /** One key, as the documentation shows it. */
 export interface DocumentedKey {
@@ -15,11 +21,15 @@ export function documentedKeys(): DocumentedKey[] {
   const {
     tunnels: _tunnels,
     webhooks: _webhooks,
+    inspect: _inspect,
     ...top
   } = configSchema.entries;
+  const { history: _history, ...inspect } = inspectSchema.entries;
   return [
     ...keysOf(top, ""),
     ...keysOf(tunnelSchema.entries, "tunnels.NAME."),
+    ...keysOf(inspect, "inspect."),
+    ...keysOf(historySchema.entries, "inspect.history."),
     ...keysOf(webhookSchema.entries, "webhooks.NAME."),
   ];
 }

@@ -12,6 +12,8 @@ export type ValueKind =
   | "PATH"
   | "PATHS"
   | "true|false"
+  | "NUMBER"
+  | "BYTES"
   | "TARGET"
   | "sha1|sha256|sha384|sha512"
   | "hex|base64"
@@ -184,6 +186,88 @@ export const webhookSchema = v.strictObject({
   ),
 });
 
+const flag = (description: string) =>
+  v.pipe(
+    v.boolean("expected true or false"),
+    v.metadata({ kind: "true|false" satisfies ValueKind }),
+    v.description(description),
+  );
+
+const number = (least: number, most: number, description: string) =>
+  v.pipe(
+    v.number("expected a number"),
+    v.integer("expected a whole number"),
+    v.minValue(least, `expected a number from ${least} to ${most}`),
+    v.maxValue(most, `expected a number from ${least} to ${most}`),
+    v.metadata({ kind: "NUMBER" satisfies ValueKind }),
+    v.description(description),
+  );
+
+const UNITS = { "": 1, K: 1_024, M: 1_024 ** 2, G: 1_024 ** 3 } as const;
+
+const bytes = (least: number, description: string) =>
+  v.pipe(
+    v.union(
+      [v.pipe(v.number(), v.transform(String)), v.string()],
+      "expected a size such as 64M",
+    ),
+    v.regex(/^\d{1,9}[KMG]?$/, "expected a size such as 64M"),
+    v.transform((text) => {
+      const unit = /[KMG]$/.exec(text)?.[0] ?? "";
+      return Number.parseInt(text, 10) * UNITS[unit as keyof typeof UNITS];
+    }),
+    v.minValue(least, `expected at least ${least} bytes`),
+    v.metadata({ kind: "BYTES" satisfies ValueKind }),
+    v.description(description),
+  );
+
+/** The history of the inspector. */
+export const historySchema = v.strictObject({
+  enabled: v.optional(
+    flag("Keep what passed on disk, for later runs. Default: `true`."),
+  ),
+  "max-bytes": v.optional(
+    bytes(
+      1_024 * 1_024,
+      "Size that its file never grows beyond, such as `64M`; the oldest go first. Default: `256M`.",
+    ),
+  ),
+  "max-exchanges": v.optional(
+    number(1, 10_000_000, "How many requests it keeps. Default: 50000."),
+  ),
+  "max-age-days": v.optional(
+    number(1, 36_500, "How long it keeps them. Default: 7."),
+  ),
+  "max-body-bytes": v.optional(
+    bytes(
+      0,
+      "How much of each body is kept, in memory too; the rest is counted. Default: `1M`.",
+    ),
+  ),
+});
+
+/** The inspector. */
+export const inspectSchema = v.strictObject({
+  enabled: v.optional(
+    flag(
+      "Keep what passes the tunnels, and show it on a page of this machine. Default: `true`.",
+    ),
+  ),
+  port: v.optional(
+    number(
+      0,
+      65_535,
+      "Port of 127.0.0.1 for the page; the next free one when it is taken, and 0 for any. Default: 4040.",
+    ),
+  ),
+  "keep-secrets": v.optional(
+    flag(
+      "Write secrets in headers and queries to the history too. In memory they are kept in any case. Default: `false`.",
+    ),
+  ),
+  history: v.optional(historySchema),
+});
+
 /** The whole file. */
 export const configSchema = v.strictObject({
   server: v.optional(
@@ -227,6 +311,7 @@ export const configSchema = v.strictObject({
       v.description("Tunnels for `expose start NAME… | --all`, by name."),
     ),
   ),
+  inspect: v.optional(v.pipe(inspectSchema, v.description("The inspector."))),
   webhooks: v.optional(
     v.pipe(
       v.record(

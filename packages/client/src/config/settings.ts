@@ -1,4 +1,5 @@
 // What flags, environment and file say together: a flag goes before a variable, a variable before the file.
+import type { InspectOptions } from "../options.ts";
 import { readVariable, type Environment } from "./environment.ts";
 import type { ClientConfig } from "./load.ts";
 
@@ -8,6 +9,34 @@ export interface SettingsFlags {
   identity?: readonly string[] | undefined;
   acceptNewHostKey?: boolean | undefined;
   knownHosts?: readonly string[] | undefined;
+}
+
+/** The flags that are about the inspector. */
+export interface InspectFlags {
+  inspect?: boolean | undefined;
+  inspectPort?: number | undefined;
+  keepSecrets?: boolean | undefined;
+}
+
+/**
+ * Says how the inspector is to work. At the command line it is on unless somebody says no.
+ *
+ * @returns false when it is off
+ */
+export function resolveInspectSettings(
+  flags: InspectFlags,
+  file: Pick<ClientConfig, "inspect" | "webhooks">,
+): InspectOptions | false {
+  const { enabled = true, port, keepSecrets, history } = file.inspect;
+  // A port that was asked for by hand wants what the file has switched off.
+  const wanted = flags.inspectPort !== undefined || enabled;
+  if (flags.inspect === false || !wanted) return false;
+  return {
+    port: flags.inspectPort ?? port,
+    keepSecrets: flags.keepSecrets ?? keepSecrets,
+    history,
+    webhooks: file.webhooks,
+  };
 }
 
 /** Complete and frozen. */

@@ -7,6 +7,7 @@ import { resolveUpstreamSpec } from "../../resolve-upstream.ts";
 import type { UpstreamSpec } from "@expose/protocol";
 import type { CommandContext, CommandRun, Flags } from "../command.ts";
 import { keepOpen, noticeLog, type OpenedTunnels } from "../keep-open.ts";
+import { readPort } from "../read-port.ts";
 import { resolveSettings } from "../settings.ts";
 import { checkWantedHost, resolveWantedName } from "../tunnel-name.ts";
 import { viewSession } from "../view-session.ts";
@@ -35,13 +36,13 @@ const openOnEdge: Open = async (context, flags, upstream, notice) => {
       "usage-invalid",
       "--remote-port is for --bare; an edge gives names, not ports. Use --subdomain, or add --bare.",
     );
-  const { session: settings } = await resolveSettings(
+  const { session: settings, inspect } = await resolveSettings(
     flags,
     context,
     noticeLog(notice),
   );
   const { session, tunnels } = await openTunnels(
-    { ...settings, inspect: true },
+    { ...settings, inspect },
     [
       {
         upstream,
@@ -63,7 +64,7 @@ const openOnEdge: Open = async (context, flags, upstream, notice) => {
 };
 
 const openOnPlainServer: Open = async (context, flags, upstream, notice) => {
-  const remotePort = parseRemotePort(flags.remotePort ?? "0");
+  const remotePort = readPort("--remote-port", flags.remotePort) ?? 0;
   const { session: settings } = await resolveSettings(
     flags,
     context,
@@ -90,14 +91,4 @@ function checkHostHeader(value: string | undefined): void {
     "usage-invalid",
     `--host-header "${value}" is no host: write preserve, rewrite or a host name.`,
   );
-}
-
-function parseRemotePort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : -1;
-  if (port < 0 || port > 65_535)
-    throw new ExposeError(
-      "usage-invalid",
-      `--remote-port "${text}" is no port: write a number from 1 to 65535, or 0 to let the server choose.`,
-    );
-  return port;
 }

@@ -11,16 +11,16 @@ import { viewSession } from "../view-session.ts";
 
 export const run: CommandRun = (context, names, flags) =>
   keepOpen(context, flags, async (notice) => {
-    const { session: settings, config } = await resolveSettings(
-      flags,
-      context,
-      noticeLog(notice),
-    );
+    const {
+      session: settings,
+      config,
+      inspect,
+    } = await resolveSettings(flags, context, noticeLog(notice));
     const wanted = selectTunnels(config, names, flags.all ?? false);
     for (const { upstream, upstreamCa } of wanted)
       await validateUpstream(upstream, { ca: upstreamCa });
     const { session, tunnels } = await openTunnels(
-      { ...settings, inspect: true },
+      { ...settings, inspect },
       wanted,
     );
     return {
