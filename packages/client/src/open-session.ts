@@ -26,6 +26,7 @@ import {
   type ControlLink,
   type Welcome,
 } from "./ssh/control-link.ts";
+import type { SshConnection } from "./ssh/ssh-connection.ts";
 import type { SessionState, Tunnel, TunnelEvents } from "./tunnel.ts";
 
 /** Events of a session; its tunnels have their own. */
@@ -68,6 +69,8 @@ export interface Session extends EventEmitter<SessionEvents>, AsyncDisposable {
 
 const MAX_TUNNEL_ID = 0xffff;
 const PING_EVERY_MS = 15_000;
+// How long what was sent over a connection that was given up may still reach the edge: TCP sends again for minutes.
+const ECHO_MS = 5 * 60_000;
 // A close says goodbye, but waits for nobody.
 const GOODBYE_MS = 500;
 
@@ -120,6 +123,8 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
   #link: ControlLink | undefined;
   #welcome: Welcome | undefined;
   #pingTimer: NodeJS.Timeout | undefined;
+  /** When a connection was given up that had asked for the tunnels and not heard the answer. */
+  #givenUpAt = -Infinity;
   #settleClosed!: (error: ExposeError | undefined) => void;
 
   constructor(connector: Connector, options: SessionOptions) {
@@ -253,7 +258,7 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
       connection,
       {
         request: (message) => this.#tunnels.get(message.id)?.report(message),
-        closed: (message) => this.#edgeCloses(message),
+        closed: (message) => this.#edgeCloses(message, connection),
       },
       { watchRequests: this.#options.watchRequests ?? true },
     );
@@ -270,7 +275,10 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
         // Those that did open are given back: nobody is going to come back for them.
         await this.#finishTunnels(undefined);
         await sayGoodbye(link);
-      } else await connection.close();
+      } else {
+        this.#givenUpAt = performance.now();
+        await connection.close();
+      }
       throw error;
     } finally {
       signal.removeEventListener("abort", cut);
@@ -317,9 +325,21 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
     }
   }
 
-  #edgeCloses(message: EdgeMessage & { t: "closed" }): void {
+  #edgeCloses(
+    message: EdgeMessage & { t: "closed" },
+    connection: SshConnection,
+  ): void {
     // "Draining": the edge ends the connection itself once running requests are through, and we come back then.
     if (message.retry) return;
+    // What we asked for over a connection that we gave up has reached the edge after all, and later than what we asked
+    // for over this one: it was we who took the name. We take it back, once; whoever takes it then is somebody else.
+    if (
+      message.code === "superseded" &&
+      performance.now() - this.#givenUpAt < ECHO_MS
+    ) {
+      this.#givenUpAt = -Infinity;
+      return connection.destroy(supersededByEcho());
+    }
     const code =
       message.code === "superseded" || message.code === "revoked"
         ? message.code
@@ -378,6 +398,12 @@ async function checkUpstream(options: TunnelOptions): Promise<void> {
   await validateUpstream(spec, { ca: options.upstreamCa });
   refuseOwnInspector(spec);
 }
+
+const supersededByEcho = (): ExposeError =>
+  new ExposeError(
+    "connection-lost",
+    "An earlier connection of this client, which it had given up, reached the edge after this one.",
+  );
 
 const aborted = (): ExposeError =>
   new ExposeError("aborted", "The session was ended while it connected.");
