@@ -6,6 +6,9 @@ import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { join, type JoinResult, type LinkPressure } from "./join.ts";
 
+// More than may pass while the link is full.
+const MUCH = Buffer.alloc(16 * 1024, "1");
+
 test("bytes pass both ways unchanged, whatever the chunks and the buffers", async () => {
   await fc.assert(
     fc.asyncProperty(
@@ -146,12 +149,12 @@ test("reads wait while the link is full, and go on when it has drained", async (
   const b = new Peer(10);
   const result = whenJoined(a, b, link);
   link.full = true;
-  a.says(Buffer.from("1"), Buffer.from("2"), Buffer.from("3"));
+  a.says(MUCH, Buffer.from("2"), Buffer.from("3"));
   await expect.poll(() => link.waiting).toBe(1);
-  expect(b.heard.toString()).toBe("1");
+  expect(b.heard).toHaveLength(MUCH.length);
   expect(a.isPaused()).toBe(true);
   link.drain();
-  await expect.poll(() => b.heard.toString()).toBe("123");
+  await expect.poll(() => b.heard.subarray(MUCH.length).toString()).toBe("23");
 
   // Both at once: the stream's own buffer is full, and then the link.
   link.full = true;
@@ -165,7 +168,28 @@ test("reads wait while the link is full, and go on when it has drained", async (
   a.ends();
   b.ends();
   await result;
-  expect(b.heard).toHaveLength(24);
+  expect(b.heard).toHaveLength(MUCH.length + 23);
+});
+
+test("who says little while the link is full does not wait, until it has become much", async () => {
+  const link = new Link();
+  const a = new Peer();
+  const b = new Peer();
+  void whenJoined(a, b, link);
+  link.full = true;
+  const little = Buffer.alloc(1_000, "x");
+  for (let said = 0; said < 16_000; said += little.length) {
+    a.says(little);
+    await expect.poll(() => b.heard.length).toBe(said + little.length);
+  }
+  expect(link.waiting).toBe(0);
+  a.says(little);
+  await expect.poll(() => link.waiting).toBe(1);
+  link.drain();
+  link.full = true;
+  a.says(little);
+  await expect.poll(() => b.heard.length).toBe(18_000);
+  expect(link.waiting).toBe(0);
 });
 
 test("a link that closes while reads wait leaves nothing open", async () => {
@@ -174,7 +198,7 @@ test("a link that closes while reads wait leaves nothing open", async () => {
   const b = new Peer();
   const result = whenJoined(a, b, link);
   link.full = true;
-  a.says(Buffer.from("1"), Buffer.from("2"));
+  a.says(MUCH, Buffer.from("2"));
   await expect.poll(() => link.waiting).toBe(1);
   b.destroy();
   link.drain();

@@ -29,7 +29,7 @@ export interface JoinResult {
  * seen before is passed on. Sockets must be made with `allowHalfOpen`. A stream's errors are handled here from the
  * call on.
  *
- * @param linkOfB pressure of the SSH link under `b`; reads from `a` pause while it is full
+ * @param linkOfB pressure of the SSH link under `b`; reads from `a` pause while it is full, once `a` has said much
  * @param done called exactly once, when both streams have closed
  */
 export function join(
@@ -42,19 +42,20 @@ export function join(
   const sideA: Side = { stream: a, ended: false, gone: false, closed: false };
   const sideB: Side = { stream: b, ended: false, gone: false, closed: false };
   let finished = false;
+  let unpaid = 0;
 
   a.on("data", (chunk: Buffer) => {
     if (sideB.gone || b.writableEnded) return;
     result.bytesAToB += chunk.length;
-    if (!b.write(chunk)) {
-      a.pause();
-    } else if (linkOfB?.isFull()) {
-      a.pause();
-      linkOfB.onceDrained(() => a.resume());
+    if (!b.write(chunk)) a.pause();
+    else if (!linkOfB?.isFull()) unpaid = 0;
+    else {
+      unpaid += chunk.length;
+      if (unpaid >= FREE_BYTES) awaitLink(linkOfB);
     }
   });
   b.on("drain", () => {
-    if (linkOfB?.isFull()) linkOfB.onceDrained(() => a.resume());
+    if (linkOfB?.isFull()) awaitLink(linkOfB);
     else a.resume();
   });
   b.on("data", (chunk: Buffer) => {
@@ -69,6 +70,14 @@ export function join(
   // A stream that was paused before stays so when it only gets a listener.
   a.resume();
   b.resume();
+
+  function awaitLink(link: LinkPressure): void {
+    a.pause();
+    link.onceDrained(() => {
+      unpaid = 0;
+      a.resume();
+    });
+  }
 
   function watch(side: Side, other: Side): void {
     const { stream } = side;
@@ -115,6 +124,9 @@ export function join(
     else other.stream.resume();
   }
 }
+
+// Whoever says no more than this while the link is full does not wait in line with those who fill it.
+const FREE_BYTES = 16 * 1024;
 
 interface Side {
   readonly stream: Duplex;
