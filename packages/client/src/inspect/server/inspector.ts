@@ -5,7 +5,6 @@ import type { Socket } from "node:net";
 import { ExposeError } from "../../errors.ts";
 import { writeRunFile } from "../run-file.ts";
 import { noteOwnPort } from "../run-ports.ts";
-import { createReplayer } from "../replay/replayer.ts";
 import { ApiError, describeError } from "./api-error.ts";
 import { createEventStreams } from "./event-stream.ts";
 import { guardRequest } from "./guard.ts";
@@ -14,13 +13,9 @@ import { listenOnLoopback } from "./listen.ts";
 import { isOwnConnection } from "./peer-user.ts";
 import { secure, sendJson } from "./respond.ts";
 import { findRoute, parseTarget, type Route } from "./router.ts";
-import { compareRoutes } from "./routes/compare.ts";
-import { exchangeRoutes } from "./routes/exchanges.ts";
-import { exportRoutes } from "./routes/exports.ts";
-import { ngrokRoutes } from "./routes/ngrok.ts";
+import { listRoutes } from "./routes/list.ts";
 import { isPage, servePage } from "./routes/page.ts";
-import { replayRoutes } from "./routes/replays.ts";
-import { describeStatus, statusRoutes } from "./routes/status.ts";
+import { describeStatus } from "./routes/status.ts";
 import { findPageFolder, openStaticFiles } from "./static-files.ts";
 import { createToken, isSameSecret, readSecrets } from "./token.ts";
 
@@ -52,20 +47,12 @@ export async function startInspector(
   const { store } = options;
   const token = createToken();
   const events = createEventStreams(store, () => describeStatus(options));
-  const replayer = createReplayer(options);
   const files = openStaticFiles(options.pageFolder ?? findPageFolder());
   const sockets = new Set<Socket>();
   let port = 0;
   let closing: Promise<void> | undefined;
 
-  const routes: Route[] = [
-    ...statusRoutes(options, events),
-    ...exchangeRoutes(store),
-    ...replayRoutes(options, replayer),
-    ...compareRoutes(store),
-    ...exportRoutes(store),
-    ...ngrokRoutes(options, replayer),
-  ];
+  const routes = listRoutes(options, events);
 
   const listening = await listenOnLoopback(
     createServer,
