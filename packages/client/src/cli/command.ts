@@ -22,6 +22,9 @@ export interface Flags {
   bare?: boolean;
   remotePort?: string;
   all?: boolean;
+  inspect?: boolean;
+  inspectPort?: string;
+  keepSecrets?: boolean;
   follow?: boolean;
   limit?: string;
   body?: string;
@@ -32,6 +35,10 @@ export interface Flags {
   upstream?: string;
   sign?: string;
   withoutSecrets?: boolean;
+  to?: string;
+  as?: string;
+  force?: boolean;
+  withSecrets?: boolean;
 }
 
 /** What a command gets from whoever runs it. */
@@ -79,6 +86,12 @@ const connectionOptions = [
   "config",
 ] as const satisfies OptionKey[];
 
+const inspectOptions = [
+  "inspect",
+  "inspectPort",
+  "keepSecrets",
+] as const satisfies OptionKey[];
+
 /** The commands, in the order of the help. */
 export const commandTable: readonly CommandSpec[] = [
   {
@@ -86,12 +99,6 @@ export const commandTable: readonly CommandSpec[] = [
     args: [
       {
         name: "<target>",
-const inspectOptions = [
-  "inspect",
-  "inspectPort",
-  "keepSecrets",
-] as const satisfies OptionKey[];
-
         description:
           "8080, host:port, http://…, https://…, https+insecure://…, unix:/path, or a folder such as ./dist",
       },
@@ -106,6 +113,7 @@ const inspectOptions = [
       "upstreamCa",
       "bare",
       "remotePort",
+      ...inspectOptions,
       ...connectionOptions,
       "json",
       "quiet",
@@ -113,7 +121,6 @@ const inspectOptions = [
       "color",
     ],
     examples: [
-      ...inspectOptions,
       "expose 8080",
       "expose 8080 --subdomain shop",
       "expose http https://localhost:8443 --upstream-ca ca.pem",
@@ -201,6 +208,37 @@ const inspectOptions = [
       "expose replay --last --upstream localhost:9090 --json",
     ],
     load: () => import("./commands/replay.ts"),
+  },
+  {
+    name: "save",
+    args: [
+      { name: "<id>", description: "of `expose logs`; `last` is the newest" },
+      {
+        name: "<file>",
+        description:
+          "its end says what is written: .http, .har, .sh (curl), .test.ts (Vitest), .mjs (fetch); `-` is stdout",
+      },
+    ],
+    summary: "write a request into a file",
+    options: ["as", "withSecrets", "force"],
+    examples: [
+      "expose save last fixtures/checkout.http",
+      "expose save 01K9Z3V7Q2M4N6P8R0S2T4V6X8 order.test.ts",
+      "expose save last - --as curl",
+    ],
+    load: () => import("./commands/save.ts"),
+  },
+  {
+    name: "send",
+    args: [{ name: "<file>", description: "a .http file" }],
+    summary: "send a .http file, and show the answers",
+    description: "The status is 1 when an answer is 4xx or 5xx.",
+    options: ["to", "sign", "config", "json"],
+    examples: [
+      "expose send fixtures/checkout.http --to 8080",
+      "expose send fixtures/checkout.http --sign stripe",
+    ],
+    load: () => import("./commands/send.ts"),
   },
   {
     name: "login",

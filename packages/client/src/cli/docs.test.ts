@@ -72,6 +72,7 @@ test("the events are those that are printed", () => {
     "commands/logs.ts",
     "commands/show.ts",
     "commands/replay.ts",
+    "commands/send.ts",
   ]
     .map((file) => readFileSync(join(import.meta.dirname, file), "utf8"))
     .flatMap((source) => [

@@ -47,7 +47,11 @@ export type OptionKey =
   | "times"
   | "upstream"
   | "sign"
-  | "withoutSecrets";
+  | "withoutSecrets"
+  | "to"
+  | "as"
+  | "force"
+  | "withSecrets";
 
 export const optionTable: Readonly<Record<OptionKey, OptionSpec>> = {
   subdomain: {
@@ -201,5 +205,25 @@ export const optionTable: Readonly<Record<OptionKey, OptionSpec>> = {
     flags: "--without-secrets",
     description:
       "leave headers away whose values the history does not keep, instead of refusing",
+  },
+  to: {
+    flags: "--to <target>",
+    description:
+      "send it there: a local port, host:port or unix:/path, or the URL of a tunnel",
+    default: "the URL in the file",
+  },
+  as: {
+    flags: "--as <format>",
+    description: "write curl, fetch, httpie, http, vitest or har",
+    default: "what the file's name says",
+  },
+  force: {
+    flags: "--force",
+    description: "write over a file that is there already",
+  },
+  withSecrets: {
+    flags: "--with-secrets",
+    description:
+      "write what lets somebody in too (Authorization, Cookie and the like); left out otherwise",
   },
 };

@@ -118,6 +118,8 @@ test("the help of the program", () => {
       logs [options] [filter...]     list the requests that passed
       show [options] <id>            show one request and its response
       replay [options] [id]          send requests again, and compare the answers
+      save [options] <id> <file>     write a request into a file
+      send [options] <file>          send a .http file, and show the answers
       login [options] <server>       try a server, pin its host key and make it the
                                      default
       doctor [options] [target]      check the configuration, the keys, the server
@@ -166,8 +168,6 @@ test("the help of http", () => {
                                    reached under the server's own name
       --remote-port <port>         port of the server for --bare; 0 lets the server
                                    choose (default: 0)
-      --server <user@host[:port]>  the server, or a Host of ~/.ssh/config (default:
-                                   the one of the config file, as \`expose login\`
       --no-inspect                 keep nothing of what passes, and serve no page
                                    that shows it
       --inspect-port <port>        port of 127.0.0.1 for the inspector's page; the
@@ -175,6 +175,8 @@ test("the help of http", () => {
                                    (default: 4040)
       --keep-secrets               write secrets in headers and queries to the
                                    inspector's history too
+      --server <user@host[:port]>  the server, or a Host of ~/.ssh/config (default:
+                                   the one of the config file, as \`expose login\`
                                    wrote it; env: EXPOSE_SERVER)
       -i, --identity <file>        private key file to log in with; may be given
                                    several times (default: the agent's keys, then
@@ -213,8 +215,6 @@ test("the help of start", () => {
 
     Options:
       --all                        every tunnel of the configuration file
-      --server <user@host[:port]>  the server, or a Host of ~/.ssh/config (default:
-                                   the one of the config file, as \`expose login\`
       --no-inspect                 keep nothing of what passes, and serve no page
                                    that shows it
       --inspect-port <port>        port of 127.0.0.1 for the inspector's page; the
@@ -222,6 +222,8 @@ test("the help of start", () => {
                                    (default: 4040)
       --keep-secrets               write secrets in headers and queries to the
                                    inspector's history too
+      --server <user@host[:port]>  the server, or a Host of ~/.ssh/config (default:
+                                   the one of the config file, as \`expose login\`
                                    wrote it; env: EXPOSE_SERVER)
       -i, --identity <file>        private key file to log in with; may be given
                                    several times (default: the agent's keys, then

@@ -1,6 +1,7 @@
 // A captured request as another program is to send it: without what that program, and the connection, bring along.
 import { isUtf8 } from "node:buffer";
 import type { Exchange, HeaderLine } from "@expose/protocol";
+import { REDACTED, TARGET } from "../store/redact.ts";
 
 /** See the file's head. */
 export interface SentRequest {
@@ -9,7 +10,7 @@ export interface SentRequest {
   readonly url: string;
   /** Without framing, connection and Host, and without those whose values are gone. */
   readonly headers: readonly HeaderLine[];
-  /** Lower-case names of headers whose values are not in the history. */
+  /** What is redacted of it: lower-case names of headers, and `query`. */
   readonly missing: readonly string[];
   readonly body: Buffer;
   /** The body, when it is text that a terminal, an editor and a source file can hold as it is. */
@@ -24,17 +25,22 @@ export function toSentRequest(
   const { request } = exchange;
   if (!request) return undefined;
   const redacted = new Set(exchange.redacted);
-  const isMissing = ([name, value]: HeaderLine): boolean =>
-    value === REDACTED && redacted.has(name.toLowerCase());
+  const isRedacted = ([name, value]: HeaderLine): boolean =>
+    value.includes(REDACTED) && redacted.has(name.toLowerCase());
   return {
     method: request.method,
     url: urlOf(exchange),
     headers: request.headers.filter(
-      (line) => !LEFT_OUT.has(line[0].toLowerCase()) && !isMissing(line),
+      (line) =>
+        !LEFT_OUT.has(line[0].toLowerCase()) &&
+        !(line[1] === REDACTED && isRedacted(line)),
     ),
     missing: [
+      ...(request.target.includes(REDACTED) && redacted.has(TARGET)
+        ? ["query"]
+        : []),
       ...new Set(
-        request.headers.filter(isMissing).map(([name]) => name.toLowerCase()),
+        request.headers.filter(isRedacted).map(([name]) => name.toLowerCase()),
       ),
     ],
     body,
@@ -47,9 +53,6 @@ export function urlOf({ origin, target }: Exchange): string {
   if (target.startsWith("/")) return origin + target;
   return /^https?:\/\//i.test(target) ? target : `${origin}/`;
 }
-
-/** What the history has in place of a secret. */
-const REDACTED = "[redacted]";
 
 // Host follows from the URL, the length from the body, and the rest is between two neighbours (RFC 9110 section 7.6.1).
 const LEFT_OUT: ReadonlySet<string> = new Set([
@@ -78,4 +81,4 @@ function isPlainText(body: Buffer): boolean {
 export const explainMissing = ({ missing }: SentRequest): string | undefined =>
   missing.length === 0
     ? undefined
-    : `The history does not keep the value of ${missing.join(", ")}: add ${missing.length === 1 ? "it" : "them"} where needed.`;
+    : `Without the secrets of ${missing.join(", ")}: add them where they are needed.`;

@@ -7,20 +7,9 @@ import { explainMissing, toSentRequest } from "../export/sent-request.ts";
  * an editor or a version control system could change (control characters, CR LF, no UTF-8) stands in base64.
  *
  * @param exchange one with a request
- * @param leaveOut lower-case names of headers that are not to be written
  */
-export function writeHttpFile(
-  exchange: Exchange,
-  body: Buffer,
-  leaveOut: ReadonlySet<string> = new Set(),
-): string {
+export function writeHttpFile(exchange: Exchange, body: Buffer): string {
   const request = toSentRequest(exchange, body)!;
-  const headers = request.headers.filter(
-    ([name]) => !leaveOut.has(name.toLowerCase()),
-  );
-  const left = request.headers
-    .map(([name]) => name.toLowerCase())
-    .filter((name) => leaveOut.has(name));
   const inline =
     request.text !== undefined && !needsBase64(request.text)
       ? request.text
@@ -36,14 +25,9 @@ export function writeHttpFile(
           .join(" "),
       ),
     comment(explainMissing(request)),
-    left.length > 0
-      ? comment(
-          `Left out because it lets somebody in: ${[...new Set(left)].join(", ")}.`,
-        )
-      : undefined,
     body.length > 0 && inline === undefined ? BASE64_DIRECTIVE : undefined,
     `${request.method} ${encodeLatin1(request.url)} HTTP/1.1`,
-    ...headers.map(([name, value]) => `${name}: ${value}`),
+    ...request.headers.map(([name, value]) => `${name}: ${value}`),
   ].filter((line) => line !== undefined);
   const content =
     body.length === 0

@@ -127,8 +127,8 @@ function leaveParameters(target: string): string {
   return target.slice(0, start) + (kept.length > 0 ? `?${kept.join("&")}` : "");
 }
 
-// Each takes the place of the first line of its name; further lines of that name go.
-function setHeaders(
+/** Each takes the place of the first line of its name; further lines of that name go. */
+export function setHeaders(
   headers: readonly HeaderLine[],
   wanted: readonly HeaderLine[],
 ): HeaderLine[] {

@@ -1,0 +1,175 @@
+// `expose send FILE`: the requests of a .http file, one after the other, with their answers.
+import { parseUpstreamSpec, UpstreamSpecError } from "@expose/protocol";
+import { loadClientConfig } from "../../config/load.ts";
+import { ExposeError } from "../../errors.ts";
+import {
+  readHttpFile,
+  type WholeRequest,
+} from "../../inspect/http-file/read-http-file.ts";
+import {
+  sendRequest,
+  type SentAnswer,
+} from "../../inspect/http-file/send-request.ts";
+import { signRequest } from "../../inspect/http-file/sign-request.ts";
+import { viewBody } from "../../inspect/view/view-body.ts";
+import { createWebhooks } from "../../inspect/webhooks/create-webhooks.ts";
+import { openReplayUpstream } from "../../replay-upstream.ts";
+import type { CommandContext, CommandRun, Flags } from "../command.ts";
+import { escapeForTerminal, escapeLines } from "../output/escape.ts";
+import { formatDuration } from "../output/format.ts";
+import { encodeEvent } from "../output/json.ts";
+import { configLocation } from "../settings.ts";
+
+export const run: CommandRun = async (context, [file = ""], flags) => {
+  const requests = await readHttpFile(file);
+  const sign = await openSigner(context, flags);
+  let unsuccessful = false;
+  for (const request of requests) {
+    const place = locate(request, file, flags.to);
+    const upstream = openReplayUpstream(place.spec);
+    try {
+      const headers = sign?.(request, place.url) ?? request.headers;
+      const answer = await sendRequest(
+        { ...request, headers },
+        {
+          target: place.url.pathname + place.url.search,
+          host: place.url.host,
+          dial: (signal) => dial(upstream, signal),
+          signal: context.signal,
+        },
+      );
+      unsuccessful ||= answer.status >= 400;
+      await show(request, place.url, answer, context, flags);
+    } finally {
+      upstream.close();
+    }
+  }
+  return unsuccessful ? 1 : 0;
+};
+
+type Signer = (
+  request: WholeRequest,
+  url: URL,
+) => readonly (readonly [string, string])[];
+
+// Before anything is sent, so that a missing secret leaves nothing half done.
+async function openSigner(
+  context: CommandContext,
+  flags: Flags,
+): Promise<Signer | undefined> {
+  const provider = flags.sign;
+  if (provider === undefined) return undefined;
+  const config = await loadClientConfig(configLocation(flags, context));
+  const webhooks = createWebhooks({
+    env: context.io.env,
+    settings: config.webhooks,
+  });
+  return (request, url) => signRequest(request, url, provider, webhooks);
+}
+
+// Where it goes, and the URL that it has there. A local service sees the public host, as it does through a tunnel.
+function locate(request: WholeRequest, file: string, to: string | undefined) {
+  const host = request.headers.find(
+    ([name]) => name.toLowerCase() === "host",
+  )?.[1];
+  const isWhole = /^https?:/i.test(request.target);
+  const isUrl = to !== undefined && /^https?:\/\//i.test(to);
+  if (!isWhole && to === undefined)
+    throw new ExposeError(
+      "http-file-invalid",
+      `${file}:${request.line}: the target is a path alone: say with --to where it goes, such as --to 8080.`,
+    );
+  const base = isUrl ? to : `http://${host ?? "localhost"}`;
+  const url = toUrl(
+    isWhole && isUrl
+      ? to.replace(/\/$/, "") +
+          request.target.replace(/^https?:\/\/[^/?#]*/i, "")
+      : isWhole
+        ? request.target
+        : base.replace(/\/$/, "") + request.target,
+    `${file}:${request.line}`,
+  );
+  return {
+    url,
+    spec: parseTarget(isUrl || to === undefined ? url.origin : to),
+  };
+}
+
+function toUrl(text: string, place: string): URL {
+  if (URL.canParse(text)) return new URL(text);
+  throw new ExposeError(
+    "http-file-invalid",
+    `${place}: ${text.slice(0, 100)} is no URL.`,
+  );
+}
+
+function parseTarget(text: string) {
+  try {
+    return parseUpstreamSpec(text);
+  } catch (error) {
+    if (!(error instanceof UpstreamSpecError)) throw error;
+    throw new ExposeError("upstream-invalid", error.message, { cause: error });
+  }
+}
+
+async function dial(
+  upstream: ReturnType<typeof openReplayUpstream>,
+  signal: AbortSignal,
+) {
+  try {
+    return await upstream.dial(signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new ExposeError(
+      "send-failed",
+      `${upstream.label} cannot be reached. ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+async function show(
+  request: WholeRequest,
+  url: URL,
+  answer: SentAnswer,
+  { io }: CommandContext,
+  flags: Flags,
+): Promise<void> {
+  const { status, reason, version, headers, body, durationMs } = answer;
+  if (flags.json)
+    return void io.stdout.write(
+      encodeEvent("response", io.now(), {
+        ...{ method: request.method, url: url.href, status, ms: durationMs },
+        ...{ headers, body: body.toString("base64") },
+        ...(answer.truncated && { truncated: true }),
+      }),
+    );
+  const head = [
+    `${request.method} ${url.href} (${formatDuration(durationMs)})`,
+    `HTTP/${version} ${status} ${reason}`.trimEnd(),
+    ...headers.map(([name, value]) => `${name}: ${value}`),
+  ].map((line) => `${escapeForTerminal(line)}\n`);
+  if (!io.stdout.isTTY) {
+    io.stderr.write(head.join(""));
+    io.stdout.write(body);
+    return;
+  }
+  const view = await viewBody(
+    valueOf(headers, "content-type"),
+    valueOf(headers, "content-encoding"),
+    body,
+    answer.truncated,
+  );
+  const text =
+    view.text ??
+    (view.kind === "empty" ? "" : `(${view.kind}, ${body.length} bytes)`);
+  io.stdout.write(
+    `${head.join("")}\n${escapeLines(text)}${text === "" ? "" : "\n"}`,
+  );
+}
+
+const valueOf = (
+  headers: SentAnswer["headers"],
+  wanted: string,
+): string | undefined =>
+  headers.find(([name]) => name.toLowerCase() === wanted)?.[1];
