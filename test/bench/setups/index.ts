@@ -15,6 +15,12 @@ const shipped = {
 const bare = { accessLog: false, watch: false, inspect: false } as const;
 
 const variants = (ingress: OursOptions["ingress"], about: string): Setup[] => [
+  ...[2, 4].map((workers) =>
+    ours(`${ingress}-${workers}w`, `${ingress} with ${workers} workers`, {
+      ...shipped,
+      ...{ ingress, workers },
+    }),
+  ),
   ours(ingress, `ours, ${about}, as shipped`, { ...shipped, ingress }),
   ours(`${ingress}-noinspect`, `${ingress} without the inspector`, {
     ...shipped,

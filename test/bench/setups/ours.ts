@@ -26,6 +26,8 @@ export interface OursOptions {
   readonly inspect: boolean;
   /** ssh2's native addon. As shipped: used where it could be built. */
   readonly addon: boolean;
+  /** Worker processes of the edge. As shipped: 1. */
+  readonly workers?: number;
 }
 
 const IDENTITY = "bench";
@@ -153,6 +155,7 @@ ingress:
   openssh: { enabled: ${!!sshd}${sshd ? `, control-dir: ${sshd.controlDir}, keys-file: ${sshd.keysFile}` : ""} }
 access-log: { format: ${options.accessLog ? "json" : "off"}, file: ${folder}/access.log }
 admin: { enabled: false }
+workers: ${options.workers ?? 1}
 limits: { tunnels-per-identity: 1000, sessions-per-identity: 1000 }
 `,
   );

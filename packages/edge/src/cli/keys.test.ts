@@ -97,6 +97,28 @@ describe("keys", () => {
     expect(readFileSync(file, "utf8").trim().split("\n")).toHaveLength(1);
   });
 
+  it("go out of what sshd reads, too, with or without an edge that runs", async () => {
+    const file = usersFile();
+    const [a, b] = [useKey(), useKey()];
+    await keys(file, ["add", "alice", a.publicText]);
+    await keys(file, ["add", "bob", b.publicText]);
+    const sshd = `${file}.sshd`;
+    const line = (text: string, id: string): string =>
+      `${text.split(" ").slice(0, 2).join(" ")} ${id}.sock -\n`;
+    const [forAlice, forBob] = [
+      line(a.publicText, "alice"),
+      line(b.publicText, "bob"),
+    ];
+    writeFileSync(sshd, `# from the edge\n${forAlice}${forBob}`);
+    expect(
+      await keys(file, [
+        ...["remove", "alice", "--ingress-openssh-keys-file", sshd],
+      ]),
+    ).toMatchObject({ status: 0 });
+    expect(readFileSync(sshd, "utf8")).toBe(`# from the edge\n${forBob}`);
+    expect(statSync(sshd).mode & 0o777).toBe(0o644);
+  });
+
   it("are added only once", async () => {
     const file = usersFile();
     const key = useKey();

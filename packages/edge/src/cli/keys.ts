@@ -6,6 +6,7 @@ import {
   removeKeys,
   type UsersFilePlace,
 } from "../registry/edit-users-file.ts";
+import { removeFromKeysFile } from "../ingress/openssh/keys-file.ts";
 import {
   formatOptions,
   KeyLineProblem,
@@ -89,14 +90,25 @@ export async function listCommand(
   return 0;
 }
 
-/** Removes an identity or one key. @throws EdgeError */
+/**
+ * Removes an identity or one key, from what sshd reads as well: no edge may run that would see to it.
+ *
+ * @param sshdKeysFile `ingress.openssh.keys-file`; it need not exist
+ * @throws EdgeError
+ */
 export async function removeCommand(
   place: UsersFilePlace,
+  sshdKeysFile: string,
   idOrFingerprint: string,
   io: CliIo,
 ): Promise<number> {
-  for (const { fingerprint, type } of await removeKeys(place, idOrFingerprint))
+  const removed = await removeKeys(place, idOrFingerprint);
+  for (const { fingerprint, type } of removed)
     io.stdout.write(`removed ${fingerprint} (${type})\n`);
+  await removeFromKeysFile(
+    sshdKeysFile,
+    new Set(removed.map(({ blob }) => blob.toString("base64"))),
+  );
   io.stderr.write(
     "A running edge ends the sessions of removed keys within a second.\n",
   );

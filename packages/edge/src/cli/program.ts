@@ -134,9 +134,8 @@ function addKeysCommands(
   io: CliIo,
 ): void {
   const withPlace = (command: Command): Command =>
-    addConfigFlags(
-      addConfigFile(command),
-      ({ key }) => key === "users" || key === "state-dir",
+    addConfigFlags(addConfigFile(command), ({ key }) =>
+      ["users", "state-dir", "ingress.openssh.keys-file"].includes(key),
     );
 
   withPlace(
@@ -183,7 +182,8 @@ function addKeysCommands(
     .action(
       run(async (who: string, options: Options) => {
         const { removeCommand } = await import("./keys.ts");
-        return removeCommand(placeFrom(options, io), who, io);
+        const { keysFile } = configFrom(options, io.env).ingress.openssh;
+        return removeCommand(placeFrom(options, io), keysFile, who, io);
       }),
     );
 }

@@ -119,7 +119,7 @@ describe("check", () => {
     for (const place of [
       `domian (${config}:1)`,
       `limits.connections (${config}:2)`,
-      "listen.0 (EXPOSE_EDGE_LISTEN)",
+      "listen (EXPOSE_EDGE_LISTEN)",
       "admin.allow-remote (--admin-allow-remote)",
     ])
       expect(io.err()).toContain(place);

@@ -134,7 +134,7 @@ describe("a configuration with mistakes", () => {
     const error = failure({ file });
     expect(error.problems.map(({ path, source }) => [path, source])).toEqual([
       ["limits.conections", `${file}:4`],
-      ["domain.0", `${file}:1`],
+      ["domain", `${file}:1`],
       ["limits.connections", `${file}:3`],
       ["timeouts.headers", `${file}:6`],
       ["admin.listen", `${file}:8`],
@@ -143,6 +143,18 @@ describe("a configuration with mistakes", () => {
       expect(error.message).toContain(`${path} (${source}): ${message}`);
     expect(error).toMatchObject({ code: "config-invalid", exitStatus: 3 });
     expect(error.message).toContain("5 mistakes");
+  });
+
+  it("counts the items of a list, and of nothing that was written as one text", () => {
+    const file = yamlFile(
+      "listen: [127.0.0.1:1, here]\ntrusted-proxies: everywhere\n",
+    );
+    const { problems } = failure({ file, flags: { domain: ["-,b"] } });
+    expect(problems.map(({ path, source }) => [path, source])).toEqual([
+      ["domain", "--domain"],
+      ["listen.1", `${file}:1`],
+      ["trusted-proxies", `${file}:2`],
+    ]);
   });
 
   it("names the flag or the variable that a mistake came from", () => {

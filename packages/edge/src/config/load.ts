@@ -67,7 +67,7 @@ export function loadConfig(sources: ConfigSources = {}): EdgeConfig {
   for (const issue of result.issues ?? []) {
     const path = (issue.path ?? []).map((item) => item.key as PropertyKey);
     problems.push({
-      path: path.join("."),
+      path: gathered.nameOf(path),
       source: gathered.sourceOf(path),
       message: issue.message,
     });

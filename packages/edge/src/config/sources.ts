@@ -10,7 +10,7 @@ export const CONFIG_ENV = `${ENV_PREFIX}CONFIG`;
 
 /** Something wrong with one key. */
 export interface ConfigProblem {
-  /** Dotted path of the key; an item of a list has its index, as in `listen.1`. */
+  /** Dotted path of the key. An item of what was written as a YAML list has its index, as in `listen.1`. */
   readonly path: string;
   /** Where the value comes from: `edge.yaml:12`, `--listen`, `EXPOSE_EDGE_LISTEN`. */
   readonly source: string;
@@ -33,6 +33,8 @@ export interface Gathered {
   readonly tree: Record<string, unknown>;
   readonly problems: ConfigProblem[];
   sourceOf(path: readonly PropertyKey[]): string;
+  /** What whoever wrote it would call it: a list that was written as one text has no items. */
+  nameOf(path: readonly PropertyKey[]): string;
 }
 
 /** Merges the sources. Precedence: flag, environment, file (or values). Keys that do not exist become problems. */
@@ -112,6 +114,15 @@ export function gatherSources(given: GivenSources): Gathered {
   return {
     tree,
     problems,
+    nameOf(path) {
+      const field = fieldsByKey.get(path.slice(0, -1).join("."));
+      const written = field && (sources.get(field.key) ?? "default");
+      const asList =
+        field &&
+        written === fileSource(field.path) &&
+        Array.isArray(valueAt(tree, field.path));
+      return (field && !asList ? path.slice(0, -1) : path).join(".");
+    },
     sourceOf(path) {
       for (let length = path.length; length > 0; length--) {
         const key = path.slice(0, length).join(".");
@@ -138,6 +149,15 @@ function put(
   for (const step of path.slice(0, -1))
     branch = branch[step] as Record<string, unknown>;
   branch[path.at(-1)!] = value;
+}
+
+function valueAt(
+  tree: Record<string, unknown>,
+  path: readonly string[],
+): unknown {
+  let value: unknown = tree;
+  for (const step of path) value = (value as Record<string, unknown>)[step];
+  return value;
 }
 
 function fromText(field: Field, texts: readonly string[]): unknown {

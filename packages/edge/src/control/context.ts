@@ -1,6 +1,7 @@
 // What all sessions of one edge share.
 import type { LiveTunnel } from "../routes/live-tunnel.ts";
 import type { TunnelBook } from "../routes/table.ts";
+import type { RefusalLog } from "./refusal-log.ts";
 import type { RequestFeed } from "./request-feed.ts";
 
 /** What control/ needs. */
@@ -28,6 +29,8 @@ export interface ControlContext extends ControlOptions {
   readonly feeds: Map<string, RequestFeed>;
   /** Tells a session that the edge is stopping. */
   readonly drains: Set<() => void>;
+  /** What clients are refused. */
+  readonly refusals: RefusalLog;
   /** Sessions with a control channel open now. */
   readonly sessionCounts: Record<"openssh" | "embedded", number>;
 }

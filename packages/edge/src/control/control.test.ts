@@ -11,6 +11,7 @@ import { createControl, type Control } from "./control.ts";
 
 let table: RouteTable;
 let control: Control;
+const logged: string[] = [];
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
@@ -28,10 +29,15 @@ beforeEach(() => {
     table,
     urlPattern: () => "http://*.localhost:7780",
     formatTarget: (target) => target.replaceAll("\u001b", "\\x1b"),
-    log: { error() {}, info() {}, debug() {} },
+    log: {
+      error() {},
+      info: (message) => void logged.push(message),
+      debug() {},
+    },
   });
 });
 afterEach(() => {
+  logged.length = 0;
   table.dispose();
   vi.useRealTimers();
 });
@@ -227,6 +233,15 @@ describe("tunnels", () => {
       id: 1,
       code: "forward-missing",
     });
+  });
+
+  it("answers each refusal, and does not write each down", async () => {
+    const client = new FakeClient();
+    client.hello();
+    for (let id = 1; id <= 100; id++) client.open(id, "www");
+    for (let id = 1; id <= 100; id++)
+      expect(await client.hears("refused")).toMatchObject({ id });
+    expect(logged.filter((line) => line === "tunnel refused")).toHaveLength(20);
   });
 
   it.each(["a b", "a\r\nX: y", "http://x", "user@host", ""])(

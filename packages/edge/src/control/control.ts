@@ -3,6 +3,7 @@ import type { RequestObserver } from "../access-log/record.ts";
 import type { SessionHandlers } from "../ingress/handlers.ts";
 import type { ControlContext, ControlOptions } from "./context.ts";
 import { openPlainTunnel } from "./plain-tunnel.ts";
+import { createRefusalLog } from "./refusal-log.ts";
 import { serveSession } from "./session.ts";
 
 /** The control side of one edge. */
@@ -21,6 +22,10 @@ export function createControl(options: ControlOptions): Control {
     ...options,
     feeds: new Map(),
     drains: new Set(),
+    refusals: createRefusalLog({
+      info: (message, fields) => options.log.info(message, fields),
+      clock: () => performance.now(),
+    }),
     sessionCounts: { openssh: 0, embedded: 0 },
   };
   return {

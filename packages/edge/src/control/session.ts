@@ -34,7 +34,7 @@ export function serveSession(
   session: IngressSession,
   context: ControlContext,
 ): void {
-  const { table, log, feeds, drains, sessionCounts } = context;
+  const { table, log, refusals, feeds, drains, sessionCounts } = context;
   const tunnels = new Map<number, LiveTunnel>();
   /** Those that the edge is still opening, and whether the client has closed them again. */
   const opening = new Map<number, { closed: boolean }>();
@@ -231,7 +231,7 @@ export function serveSession(
   function tellRefused({ id }: OpenMessage, error: unknown): void {
     if (!(error instanceof ControlRefusal)) throw error;
     const { code, message } = error;
-    log.info("tunnel refused", { identity: session.identity.id, code });
+    refusals.write(session.identity.id, "tunnel refused", { code });
     stream.send({ t: "refused", id, code, message });
   }
 
@@ -248,7 +248,7 @@ export function serveSession(
 
   function refuse(code: ControlErrorCode, message: string): void {
     clearTimeout(helloTimer);
-    log.info("session refused", { identity: session.identity.id, code });
+    refusals.write(session.identity.id, "session refused", { code });
     stream.send({ t: "refused", code, message });
     finish();
   }

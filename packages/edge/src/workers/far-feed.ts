@@ -1,8 +1,8 @@
-// Tells the worker that has a tunnel's session of requests that were served here, when its client wants to see them.
+// Tells the process that has a tunnel's session of requests that were served here, when its client wants to see them.
 import type { RequestObserver } from "../access-log/record.ts";
 import type { LiveTunnel } from "../routes/live-tunnel.ts";
 import type { Channel } from "./channel.ts";
-import type { ToPrimary } from "./messages.ts";
+import type { ToPrimary, WireRecords } from "./messages.ts";
 import type { RemoteBook } from "./remote-book.ts";
 
 /** What the feed needs. */
@@ -16,6 +16,9 @@ export interface FarFeedOptions {
 // Twice what is shown of a tunnel: those above it are counted as not shown, and what is beyond nobody counts.
 const MAX_RECORDS_PER_SECOND = 1_000;
 
+// They are for eyes. One message for all of them costs less than one for each.
+const BATCH_DELAY_MS = 20;
+
 /** Builds the feed. */
 export function createFarFeed({
   named,
@@ -23,6 +26,13 @@ export function createFarFeed({
   channel,
 }: FarFeedOptions): RequestObserver {
   const sent = new WeakMap<LiveTunnel, { second: number; count: number }>();
+  let batch: WireRecords["records"][number][] = [];
+
+  function flush(): void {
+    const records = batch;
+    batch = [];
+    channel.tell({ t: "records", records });
+  }
 
   return (record) => {
     if (record.tunnel === undefined) return;
@@ -33,8 +43,8 @@ export function createFarFeed({
     if (window?.second !== second)
       sent.set(tunnel, (window = { second, count: 0 }));
     if (++window.count > MAX_RECORDS_PER_SECOND) return;
-    channel.tell({
-      t: "record",
+    if (batch.length === 0) setTimeout(flush, BATCH_DELAY_MS).unref();
+    batch.push({
       tunnel: book.numberOf(tunnel),
       record: { ...record, rawHeaders: [] },
     });

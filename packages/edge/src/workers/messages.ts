@@ -63,11 +63,13 @@ export interface WireTunnel {
       };
 }
 
-/** A finished request, for the session that its tunnel belongs to. The headers stay where they are. */
-export interface WireRecord {
-  readonly t: "record";
-  readonly tunnel: number;
-  readonly record: RequestRecord;
+/** Finished requests, for the sessions that their tunnels belong to. The headers stay where they are. */
+export interface WireRecords {
+  readonly t: "records";
+  readonly records: readonly {
+    readonly tunnel: number;
+    readonly record: RequestRecord;
+  }[];
 }
 
 /** A session wants a tunnel; answered with {@link ClaimAnswer}, or a ControlRefusal. */
@@ -93,7 +95,7 @@ export interface ClaimAnswer {
 /** From the primary to a worker. */
 export type ToWorker =
   | WorkerStart
-  | WireRecord
+  | WireRecords
   /** Answered when it is known. */
   | { readonly t: "route"; readonly route: WireRoute }
   | { readonly t: "users"; readonly users: readonly WireUser[] }
@@ -117,7 +119,7 @@ export type ToWorker =
 /** From a worker to the primary. */
 export type ToPrimary =
   | Claim
-  | WireRecord
+  | WireRecords
   | { readonly t: "hello" }
   | {
       readonly t: "ready";

@@ -22,7 +22,12 @@ import { loadSecret } from "../state.ts";
 import { createCountsElsewhere } from "./counts-elsewhere.ts";
 import { createFigureSum } from "./figure-sum.ts";
 import { createLineWriter } from "./line-writer.ts";
-import type { ToPrimary, WireRoute, WireUser } from "./messages.ts";
+import type {
+  ToPrimary,
+  WireRecords,
+  WireRoute,
+  WireUser,
+} from "./messages.ts";
 import { createWorkerPool } from "./pool.ts";
 import { createPublishedRoutes } from "./published-routes.ts";
 
@@ -138,12 +143,8 @@ export async function createPrimaryEdge(
         return routes.tell(worker, message.tunnel, message.news);
       case "warm":
         return routes.warmed(worker, message.tunnel);
-      case "record": {
-        const owner = routes.workerOf(message.tunnel);
-        if (owner === 0) control.observe(message.record);
-        else if (owner !== undefined) pool.tell(owner, message);
-        return undefined;
-      }
+      case "records":
+        return passOn(message);
       case "log":
         return log[message.level](message.message, {
           worker,
@@ -159,6 +160,18 @@ export async function createPrimaryEdge(
       default:
         throw new Error(`Unexpected: ${message.t}`);
     }
+  }
+
+  function passOn({ records }: WireRecords): void {
+    const batches = new Map<number, WireRecords["records"][number][]>();
+    for (const each of records) {
+      const owner = routes.workerOf(each.tunnel);
+      if (owner === 0) control.observe(each.record);
+      else if (owner !== undefined)
+        batches.set(owner, [...(batches.get(owner) ?? []), each]);
+    }
+    for (const [owner, batch] of batches)
+      pool.tell(owner, { t: "records", records: batch });
   }
 
   function shareLogins(key: string, except?: number): void {

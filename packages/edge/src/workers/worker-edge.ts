@@ -168,8 +168,9 @@ export async function createWorkerEdge(
           return undefined;
         case "superseded":
           return book.superseded(message.tunnel);
-        case "record":
-          return control.observe(message.record);
+        case "records":
+          for (const { record } of message.records) control.observe(record);
+          return undefined;
         case "logins":
           return void loginsElsewhere.set(message.key, message.elsewhere);
         case "visitors":

@@ -1,6 +1,6 @@
 // The file through which the edge tells sshd's AuthorizedKeysCommand (infra/sshd/authorized-keys) whose keys are whose.
 import { randomBytes } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
+import { open, readFile, rename, rm } from "node:fs/promises";
 import { EdgeError } from "../../errors.ts";
 
 /** One key and what sshd has to know of its identity. */
@@ -28,6 +28,31 @@ export function formatKeysFile(entries: Iterable<KeysFileEntry>): string {
 }
 
 /**
+ * Takes keys out of the file while no edge runs that would: sshd asks the file alone.
+ *
+ * @param blobs the keys in base64
+ * @returns whether there was anything to take out; false as well when there is no such file
+ * @throws EdgeError `state-unwritable` when the keys are still in it
+ */
+export async function removeFromKeysFile(
+  path: string,
+  blobs: ReadonlySet<string>,
+): Promise<boolean> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw unwritable(path, error);
+  }
+  const lines = text.split("\n");
+  const left = lines.filter((line) => !blobs.has(line.split(" ")[1] ?? ""));
+  if (left.length === lines.length) return false;
+  await writeKeysFile(path, left.join("\n"));
+  return true;
+}
+
+/**
  * Replaces the file as a whole: sshd may read it at any moment, and sees the old one or the new one. Whoever may enter the
  * folder can read it (public keys and the identities' names), nobody but the edge can write it.
  *
@@ -48,11 +73,14 @@ export async function writeKeysFile(path: string, text: string): Promise<void> {
     }
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw new EdgeError(
-      "state-unwritable",
-      `The file of keys for sshd, ${path}, cannot be written (${(error as NodeJS.ErrnoException).code ?? String(error)}); removed keys would still pass sshd. Mend the folder or free the disk, then reload.`,
-      { cause: error },
-    );
+    await rm(temporary, { force: true }).catch(() => {});
+    throw unwritable(path, error);
   }
 }
+
+const unwritable = (path: string, error: unknown): EdgeError =>
+  new EdgeError(
+    "state-unwritable",
+    `The file of keys for sshd, ${path}, cannot be written (${(error as NodeJS.ErrnoException).code ?? String(error)}); removed keys would still pass sshd. Mend the folder or free the disk, then reload.`,
+    { cause: error },
+  );
