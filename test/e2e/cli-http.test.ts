@@ -9,6 +9,7 @@ import {
   startExpose,
   useCliHome,
 } from "../harness/cli.ts";
+import { freePort } from "../harness/plain-sshd.ts";
 import { hello, startUpstream } from "../harness/upstreams.ts";
 import { visit } from "../harness/visit.ts";
 import { describeIngress, startWorld, type World } from "../harness/worlds.ts";
@@ -279,6 +280,15 @@ describeIngress("expose http", (ingress) => {
     );
     await second.waitFor(/through/);
     expect(second.stdout).toBe(`${world.urlOf("flag")}\n`);
+  });
+
+  it("says at once that nothing listens on the local port", async () => {
+    const { env } = useCliHome();
+    const expose = startExpose([`${await freePort()}`, ...connection()], env);
+    await expose.waitFor(
+      /Nothing listens on localhost:\d+ .* Visitors get an error page until the local service runs/,
+    );
+    expect(expose.stdout).toMatch(/^http:/);
   });
 
   it("opens none of several tunnels when one of them is refused", async () => {

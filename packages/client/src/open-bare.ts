@@ -19,7 +19,7 @@ import type { SessionOptions, TunnelOptions } from "./options.ts";
 import { leadsToOwnInspector, refuseOwnInspector } from "./own-inspector.ts";
 import { resolveUpstreamSpec } from "./resolve-upstream.ts";
 import { createConnector, type Connector } from "./ssh/connector.ts";
-import { answersAsEdge, isEdgeServer } from "./ssh/find-edge.ts";
+import { answersAsEdge, isEdgeVersion } from "./ssh/find-edge.ts";
 import type { SshConnection } from "./ssh/ssh-connection.ts";
 import type { SessionState, Tunnel, TunnelEvents } from "./tunnel.ts";
 
@@ -179,7 +179,8 @@ class ReconnectingBareTunnel
     const isFirst = this.#kept === undefined;
     this.#host = connection.target.host;
     // It would open a tunnel under a random name, and there would be nothing at the port.
-    if (isFirst && isEdgeServer(connection)) throw this.#isAnEdge();
+    if (isFirst && isEdgeVersion(connection.facts.serverVersion))
+      throw this.#isAnEdge();
     // Accounts that may forward but run nothing are fine: then nothing is known of the binding, and Nagle stays on.
     const listeners = await connection
       .exec(LISTENERS_COMMAND)

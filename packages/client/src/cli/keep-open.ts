@@ -14,6 +14,8 @@ export interface OpenedTunnels {
   inspected?: Pick<Session, "inspectorUrl" | "on">;
   /** What the person should know about them, a sentence each. */
   notices?: readonly string[];
+  /** Looks whether the local service answers. @returns why it does not. @throws anything, which is not told */
+  look?: (signal: AbortSignal) => Promise<string | undefined>;
   /** Closes the tunnels and what carries them. Idempotent; never throws. */
   close(): Promise<void>;
 }
@@ -33,6 +35,7 @@ export async function keepOpen(
   const output = createOutput(flags, io);
   // However the process ends, the cursor comes back.
   const callOff = io.onExit(() => output.endNow());
+  const closing = new AbortController();
   try {
     const opened = await open((text) => output.notice(text));
     try {
@@ -41,8 +44,10 @@ export async function keepOpen(
       tellOfInspector(opened.inspected, output, signal);
       for (const text of opened.notices ?? []) output.notice(text);
       if (flags.qr) for (const { url } of opened.tunnels) output.qr(url);
+      void tellOfService(opened, output, closing.signal);
       await untilClosed(opened, signal);
     } finally {
+      closing.abort();
       await opened.close();
     }
   } finally {
@@ -69,6 +74,19 @@ function tellOfInspector(
     // It may be there just when nobody wants it any more.
     if (!signal.aborted) output.inspecting(url);
   });
+}
+
+// A wrong port is the commonest mistake, and without this the first visitor would be the one to find it.
+async function tellOfService(
+  { look }: OpenedTunnels,
+  output: Output,
+  closing: AbortSignal,
+): Promise<void> {
+  const reason = await look?.(closing).catch(() => undefined);
+  if (reason === undefined || closing.aborted) return;
+  output.notice(
+    `${reason} Visitors get an error page until the local service runs.`,
+  );
 }
 
 async function untilClosed(

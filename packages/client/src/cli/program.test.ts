@@ -395,3 +395,13 @@ test("every option belongs to a command, and conflicts name options that exist",
     for (const other of conflicts) expect(optionTable).toHaveProperty(other);
   }
 });
+
+test("whoever gives the port as to other programs is told how it is written here", () => {
+  for (const argv of [
+    ["http", "--port", "8080"],
+    ["http", "-p", "8080"],
+  ])
+    expect(() => parse(argv)).toThrow(
+      "A port is written without an option: expose 8080.",
+    );
+});

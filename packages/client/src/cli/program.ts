@@ -138,8 +138,15 @@ function usageError(error: CommanderError): ExposeError {
     .replace(/\s*\n\(Did you mean (.*)\?\)$/s, ". Did you mean $1?");
   return new ExposeError(
     "usage-invalid",
-    `${message.replace(/([^.?])$/, "$1.")} \`expose --help\` lists the commands and \`expose <command> --help\` their options.`,
+    `${message.replace(/([^.?])$/, "$1.")} ${adviceFor(error)}`,
   );
+}
+
+function adviceFor({ message }: CommanderError): string {
+  // What siblings of ours are told the port with.
+  if (/^error: unknown option '(--port|-p)\b/.test(message))
+    return "A port is written without an option: expose 8080.";
+  return "`expose --help` lists the commands and `expose <command> --help` their options.";
 }
 
 const capitalise = (text: string): string =>

@@ -99,7 +99,7 @@ async function checkFolder(path: string): Promise<void> {
   } catch (error) {
     throw invalid(
       codeOf(error) === "ENOENT"
-        ? `The folder "${path}" does not exist (${folder}).`
+        ? `The folder "${path}" does not exist (${folder}). Build it first, or look at the path.`
         : `The folder "${path}" cannot be read (${codeOf(error)}).`,
       error,
     );

@@ -6,7 +6,8 @@ import { createKeyring } from "./keyring.ts";
 import { silentLog } from "./log.ts";
 import type { ConnectionFacts } from "./connection-facts.ts";
 import type { SshConnection } from "./ssh-connection.ts";
-import { resolveTarget, type SshTarget } from "./target.ts";
+import { resolveTarget } from "./resolve-target.ts";
+import type { SshTarget } from "./target.ts";
 
 /** See the file's head. */
 export interface Connector {

@@ -8,14 +8,13 @@ import {
   type ClientMessage,
   type EdgeMessage,
 } from "@expose/protocol";
-import type { SshConnection } from "./ssh-connection.ts";
 
 // For a command that neither speaks nor ends.
 const PATIENCE_MS = 2_000;
 
-/** By what the server says of itself: true for the edge's own SSH server, and for no other. */
-export const isEdgeServer = ({ facts }: SshConnection): boolean =>
-  facts.serverVersion.startsWith("SSH-2.0-expose-edge_");
+/** By what a server says of itself: true for the edge's own SSH server, and for no other. */
+export const isEdgeVersion = (serverVersion: string): boolean =>
+  serverVersion.startsWith("SSH-2.0-expose-edge_");
 
 /**
  * Says hello to a command that runs. With a key that leads to an edge behind a stock sshd each command is the edge,

@@ -53,3 +53,11 @@ describe("another key", () => {
     expect(await sign()).toBeInstanceOf(Buffer);
   });
 });
+
+it("tells how keys are added: at an edge otherwise than at an sshd", async () => {
+  const { offers } = await firstOffer("ed25519");
+  expect(offers.failure().message).toContain("ssh-copy-id");
+  offers.noteEdge();
+  expect(offers.failure().message).not.toContain("ssh-copy-id");
+  expect(offers.failure().message).toContain("`expose-edge keys add");
+});

@@ -44,6 +44,7 @@ export class KeyOffers {
   readonly #unopened: ExposeError[] = [];
   #methods: readonly string[] | undefined;
   #partial = false;
+  #isEdge = false;
 
   constructor(target: SshTarget, found: Identities, keyring: Keyring) {
     this.#target = target;
@@ -105,6 +106,11 @@ export class KeyOffers {
   /** Leaves a locked key out, because it could not be opened. */
   giveUp(error: ExposeError): void {
     this.#unopened.push(error);
+  }
+
+  /** Takes note that the server is an edge's own: who adds keys there, and how, is no guess then. */
+  noteEdge(): void {
+    this.#isEdge = true;
   }
 
   /** Takes note of what the server said to the last offer: the methods that it would accept. */
@@ -194,6 +200,13 @@ export class KeyOffers {
       this.#queue.length > 0
         ? ` ${this.#queue.length} more were not tried, because servers end the connection after ${MAX_OFFERS}: name the right one with --identity.`
         : "";
+    const copy =
+      port === 22
+        ? `ssh-copy-id ${who}`
+        : `ssh-copy-id -p ${port} ${user}@${this.#target.host}`;
+    const advice = this.#isEdge
+      ? "Send the public half of one (the file that ends in .pub) to whoever runs this edge; `expose-edge keys add NAME FILE` adds it."
+      : `Have a key added at the server (${copy}, or at an expose edge: expose-edge keys add), and check the user name.`;
     const tried = this.#offered
       .map(
         ({ identity, problem }) =>
@@ -202,7 +215,7 @@ export class KeyOffers {
       .join(", ");
     return new ExposeError(
       "auth-failed",
-      `${who} accepts none of the keys that were offered: ${tried || "none could be"}.${left}${unusableSentence(this.#found.report)} Have a key added at the server (${port === 22 ? `ssh-copy-id ${who}` : `ssh-copy-id -p ${port} ${user}@${this.#target.host}`}, or at an expose edge: expose-edge keys add), and check the user name.`,
+      `${who} accepts none of the keys that were offered: ${tried || "none could be"}.${left}${unusableSentence(this.#found.report)} ${advice}`,
     );
   }
 

@@ -8,6 +8,7 @@ import { startDeadline } from "./deadline.ts";
 import { aborted } from "./dial.ts";
 import { decideHostKey, type HostKeyRules } from "./host-key.ts";
 import type { FileIdentity, Identity } from "./identity.ts";
+import { isEdgeVersion } from "./find-edge.ts";
 import { onAuthRefused } from "./inside-ssh2.ts";
 import type { KeyOffers } from "./key-offers.ts";
 import type { KnownHosts } from "./known-hosts.ts";
@@ -113,6 +114,7 @@ export function login(
     });
     client.on("handshake", () => {
       progress.encrypted = true;
+      if (isEdgeVersion(identLine(progress.received))) offers.noteEdge();
     });
     client.on("ready", () => {
       const identity = offers.current;

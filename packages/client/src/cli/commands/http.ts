@@ -1,6 +1,9 @@
 // `expose http TARGET`, and `expose TARGET` for short: one tunnel.
 import { ExposeError } from "../../errors.ts";
-import { validateUpstream } from "../../local/validate-upstream.ts";
+import {
+  probeUpstream,
+  validateUpstream,
+} from "../../local/validate-upstream.ts";
 import { openBare } from "../../open-bare.ts";
 import { openTunnels } from "../../open-session.ts";
 import { resolveUpstreamSpec } from "../../resolve-upstream.ts";
@@ -59,6 +62,7 @@ const openOnEdge: Open = async (context, flags, upstream, notice) => {
     session: viewSession(session),
     inspected: session,
     tunnels,
+    look: (signal) => probeUpstream(upstream, { ca: flags.upstreamCa, signal }),
     close: () => session.close(),
   };
 };

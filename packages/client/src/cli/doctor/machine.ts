@@ -9,7 +9,8 @@ import {
 import { ExposeError } from "../../errors.ts";
 import { listAgentKeys } from "../../ssh/agent.ts";
 import { loadIdentities } from "../../ssh/identity.ts";
-import { resolveTarget, type SshTarget } from "../../ssh/target.ts";
+import { resolveTarget } from "../../ssh/resolve-target.ts";
+import type { SshTarget } from "../../ssh/target.ts";
 import type { CommandContext, Flags } from "../command.ts";
 import { configLocation } from "../settings.ts";
 import { failBecause, pass, skip, warn, type Check } from "./check.ts";

@@ -22,7 +22,8 @@ import {
   stop,
   type RunningProgram,
 } from "../../../../../test/harness/processes.ts";
-import { resolveTarget, type SshTarget } from "../target.ts";
+import { resolveTarget } from "../resolve-target.ts";
+import type { SshTarget } from "../target.ts";
 import type { SessionOptions } from "../../options.ts";
 
 /** A key pair on disk. */

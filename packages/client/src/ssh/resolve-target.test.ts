@@ -138,7 +138,7 @@ Match all
       "Host *\n  Port 1\n  User sys\n  Ciphers +x\n",
     );
     sandbox.write(join(sandbox.home, ".ssh/config"), "Port 2\nCiphers +y\n");
-    const { resolveTarget } = await import("./target.ts");
+    const { resolveTarget } = await import("./resolve-target.ts");
     const options = { home: sandbox.home, env: {}, systemConfig };
     const both = await resolveTarget("vps", options);
     expect(both).toMatchObject({ port: 2, user: "sys" });
