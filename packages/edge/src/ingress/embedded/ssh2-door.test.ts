@@ -4,6 +4,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import type { Client, ClientChannel } from "ssh2";
 import { describe, expect, it } from "vitest";
+import { START_WINDOW_BYTES } from "@expose/protocol";
 import { useSshKey } from "../../../../../test/harness/openssh-client.ts";
 import type { EmbeddedLimits } from "./options.ts";
 import {
@@ -229,6 +230,81 @@ describe("random packets after the login", () => {
   });
 });
 
+describe("what is on its way", () => {
+  it("is bounded by what each channel was announced with, and by what was granted since", async () => {
+    const { edge, client } = await useHostile();
+    const tunnel = await useControlForward(edge, client);
+    const { edge: connection, client: channel } = await tunnel.connect();
+    expect((channel as unknown as PrivateClientChannel).outgoing.window).toBe(
+      START_WINDOW_BYTES,
+    );
+    connection.stream.pause();
+    channel.write(Buffer.alloc(3 * START_WINDOW_BYTES));
+    while (connection.stream.readableLength < START_WINDOW_BYTES)
+      await fence(client);
+    await fence(client);
+    expect(connection.stream.readableLength).toBe(START_WINDOW_BYTES);
+    let got = 0;
+    connection.stream.on("data", (chunk: Buffer) => (got += chunk.length));
+    connection.stream.resume();
+    while (got < 3 * START_WINDOW_BYTES) await fence(client);
+  });
+
+  it("fills the link while the client has not said that it arrived, though the socket has taken it all", async () => {
+    const { edge, client } = await useHostile();
+    const tunnel = await useControlForward(edge, client);
+    const { edge: connection, client: channel } = await tunnel.connect();
+    channel.resume();
+    // The edge has had its first answers.
+    for (let i = 0; i < 5; i++) await fence(client);
+    const { _sock: socket } = client as unknown as PrivateClient;
+    socket.pause();
+    connection.stream.write(Buffer.alloc(400_000));
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    expect(connection.link!.isFull()).toBe(true);
+    socket.resume();
+    await new Promise<void>((resolve) => connection.link!.onceDrained(resolve));
+    expect(connection.link!.isFull()).toBe(false);
+  });
+
+  it("is not waited for when a client answers no request, and answers that nobody asked for harm nobody", async () => {
+    const key = useSshKey();
+    const edge = await useEmbeddedIngress(key);
+    const client = await useSsh2Client(edge.port, key, {}, (mute) =>
+      mute.once("handshake", () => {
+        const { _protocol: protocol } = mute as unknown as PrivateClient;
+        protocol.requestFailure = () => {};
+      }),
+    );
+    const tunnel = await useControlForward(edge, client);
+    const { edge: connection, client: channel } = await tunnel.connect();
+    let got = 0;
+    channel.on("data", (chunk: Buffer) => (got += chunk.length));
+    const { _protocol: protocol } = client as unknown as PrivateClient;
+    const send = async (): Promise<void> => {
+      got = 0;
+      for (let i = 0; i < 50; i++) {
+        connection.stream.write(Buffer.alloc(64 * 1024));
+        if (connection.link!.isFull())
+          await new Promise<void>((resolve) =>
+            connection.link!.onceDrained(resolve),
+          );
+      }
+      while (got < 50 * 64 * 1024) await once(channel, "data");
+    };
+    await send();
+    const { write } = protocol._packetRW;
+    for (let i = 0; i < 1_000; i++) {
+      const packet = write.alloc(1);
+      // SSH_MSG_REQUEST_SUCCESS and SSH_MSG_REQUEST_FAILURE
+      packet[write.allocStart] = 81 + (i & 1);
+      protocol._cipher.encrypt(write.finalize(packet));
+    }
+    await fence(client);
+    await send();
+  });
+});
+
 type Done = (error?: Error | null) => void;
 
 interface PrivateClientChannel {
@@ -254,6 +330,7 @@ interface PrivateClientProtocol {
     };
   };
   _cipher: { encrypt(packet: Buffer): void };
+  requestFailure(): void;
   session(channel: number, window: number, packetSize: number): void;
   channelClose(channel: number): void;
   channelOpenConfirm(
