@@ -101,7 +101,11 @@ test.each([
     "packages/edge/src/http/upgrade.ts",
   ],
   ["packages/edge/src/http/upgrade.ts", "http-proxy", undefined],
-  ["packages/edge/src/http/proxy.ts", "undici", "not used by the packages"],
+  [
+    "packages/edge/src/http/proxy.ts",
+    "undici",
+    "packages/client/src/inspect/tap/llhttp.ts",
+  ],
   ["test/e2e/http.test.ts", "../../packages/edge/src/edge.ts", "@expose/edge"],
   ["test/e2e/http.test.ts", "@expose/edge", undefined],
   ["packages/edge/src/http/proxy.test.ts", "ssh2", undefined],

@@ -379,8 +379,10 @@ describe("what is not as it should be", () => {
       "GET /api/v1/exchanges/ID/export",
       async (page: Page) => {
         await openFirst(page);
-        await detailOf(page).getByText("Copy as").click();
-        await detailOf(page).getByRole("button", { name: "curl" }).click();
+        await detailOf(page).getByText("Export").click();
+        await detailOf(page)
+          .getByRole("button", { name: "Copy as curl" })
+          .click();
       },
     ],
     [
@@ -503,7 +505,7 @@ describe("the details", () => {
   test("draw when each phase was, and say it", async () => {
     const { detail } = await showOnly({ exchange: sample() });
     const timing = detail.getByRole("region", { name: "Timing" });
-    await timing.getByText("Waiting for the service").waitFor();
+    await timing.getByText("Waiting").waitFor();
     expect(await timing.innerText()).toContain("22 ms");
     expect(await timing.locator("rect").count()).toBe(5);
   });
@@ -957,15 +959,22 @@ test("a request is copied as a command, and saved as HAR", async () => {
       acceptDownloads: true,
     },
   );
-  await detail.getByText("Copy as").click();
-  await detail.getByRole("button", { name: "HTTPie" }).click();
+  const menu = detail.getByText("Export");
+  await menu.click();
+  await page.keyboard.press("Escape");
+  expect(await detail.getByRole("button", { name: "HAR file" }).count()).toBe(
+    0,
+  );
+  await menu.click();
+  await detail.getByRole("button", { name: "Copy as HTTPie" }).click();
   await until(() => page.evaluate(() => navigator.clipboard.readText())).toBe(
     client.exported,
   );
   expect(client.seen.at(-1)?.request).toMatch(/\/export\?as=httpie$/);
+  await menu.click();
   const [saved] = await Promise.all([
     page.waitForEvent("download"),
-    detail.getByRole("button", { name: "Download as HAR" }).click(),
+    detail.getByRole("button", { name: "HAR file" }).click(),
   ]);
   expect(saved.suggestedFilename()).toMatch(/\.har$/);
 });

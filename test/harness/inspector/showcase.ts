@@ -4,7 +4,7 @@ import type { FakeClient, FakeExchange } from "./fake-client.ts";
 import { sample } from "./sample.ts";
 
 /** Fills a client, the oldest first. */
-export function showcase(client: FakeClient): void {
+export function showcase(client: FakeClient, now = Date.now()): void {
   const noise = Array.from({ length: 24 }, (_, i) => ordinary(i));
   const failed = order(500, {});
   const all: FakeExchange[] = [
@@ -23,13 +23,18 @@ export function showcase(client: FakeClient): void {
     ),
     stripe("verified", "The signature holds; its timestamp is 2 seconds old."),
   ];
-  const now = Date.now();
+  // Ids sort by time.
+  const ids = all.map(({ exchange: { id } }) => id).sort();
+  const idOf = new Map(all.map(({ exchange: { id } }, at) => [id, ids[at]!]));
   all.forEach((one, index) => {
-    const startedAt = now - (all.length - index) * 1_731;
-    client.exchanges.set(one.exchange.id, {
-      ...one,
-      exchange: { ...one.exchange, startedAt },
-    });
+    const { replayOf } = one.exchange;
+    const exchange: Exchange = {
+      ...one.exchange,
+      id: ids[index]!,
+      startedAt: now - (all.length - index) * 1_731,
+      ...(replayOf !== undefined && { replayOf: idOf.get(replayOf)! }),
+    };
+    client.exchanges.set(exchange.id, { ...one, exchange });
   });
   client.status = {
     ...client.status,
@@ -81,8 +86,8 @@ export function showcase(client: FakeClient): void {
   client.replayManyAnswer = {
     results: [failed, ...noise.slice(0, 4)].map(
       ({ exchange: { id, status = 0 } }, index) => ({
-        original: id,
-        replay: id,
+        original: idOf.get(id)!,
+        replay: idOf.get(id)!,
         before: status,
         after: index === 3 ? 500 : 200,
         sameClass: index > 0 && index !== 3,

@@ -105,8 +105,8 @@ function Changes(props: {
               {path}
               <span class="unseen">{` ${kind}`}</span>
             </th>
-            <td class="diff-removed">{left ?? ""}</td>
-            <td class="diff-added">{right ?? ""}</td>
+            <td class={left === undefined ? "" : "diff-removed"}>{left}</td>
+            <td class={right === undefined ? "" : "diff-added"}>{right}</td>
           </tr>
         ))}
       </tbody>

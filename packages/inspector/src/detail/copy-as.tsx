@@ -52,7 +52,7 @@ export function CopyAs({ id }: { id: string }): JSX.Element {
       >
         <summary class="button">
           <Icon name="copy" />
-          Copy as
+          Export
           <Icon name="down" />
         </summary>
         <ul>
@@ -68,27 +68,26 @@ export function CopyAs({ id }: { id: string }): JSX.Element {
                   );
                 }}
               >
-                {name}
+                {`Copy as ${name}`}
               </button>
             </li>
           ))}
+          <li>
+            <button
+              type="button"
+              onClick={() => {
+                close();
+                void attempt(
+                  download(exportPath(id, "har"), `${id}.har`),
+                  "Saved as HAR",
+                );
+              }}
+            >
+              HAR file
+            </button>
+          </li>
         </ul>
       </details>
-      <button
-        type="button"
-        class="button"
-        aria-label="Download as HAR"
-        title="Download as HAR"
-        onClick={() =>
-          void attempt(
-            download(exportPath(id, "har"), `${id}.har`),
-            "Saved as HAR",
-          )
-        }
-      >
-        <Icon name="download" />
-        HAR
-      </button>
       {error !== undefined && <ErrorNote error={error} doing="take it out" />}
     </>
   );

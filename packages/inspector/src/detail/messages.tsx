@@ -111,8 +111,17 @@ function describeType(message: ExchangeMessage): string {
   return parts.filter((part) => part !== undefined).join(" · ");
 }
 
-const describeBinary = (message: ExchangeMessage): string =>
-  message.data === "" ? "empty" : `${message.data.slice(0, 60)}…`;
+/** Bytes that are seen of what is not text. */
+const PREVIEW_BYTES = 16;
+
+function describeBinary({ data, bytes }: ExchangeMessage): string {
+  // Four characters a group of three bytes.
+  const start = fromBase64(data.slice(0, 4 * Math.ceil(PREVIEW_BYTES / 3)));
+  const hex = [...start.subarray(0, PREVIEW_BYTES)]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join(" ");
+  return bytes > PREVIEW_BYTES ? `${hex} …` : hex;
+}
 
 /** Fetches what is not here yet whenever there are more. */
 function useMessages(

@@ -21,7 +21,7 @@ export function phasesOf(timing: ExchangeTiming): Phase[] {
   const phases: [string, number | undefined, number | undefined][] = [
     ["Request head", 0, requestHeadMs],
     ["Request body", requestHeadMs, requestEndMs],
-    ["Waiting for the service", waitingFrom, responseStartMs],
+    ["Waiting", waitingFrom, responseStartMs],
     ["Response head", responseStartMs, responseHeadMs],
     ["Response body", responseHeadMs ?? responseStartMs, responseEndMs],
   ];

@@ -21,7 +21,9 @@ export function Timing({
   if (phases.length === 0) return null;
   return (
     <section class="timing" aria-label="Timing">
-      <h3 class="unseen">Timing</h3>
+      <h3>
+        Timing <span class="quiet">{formatDuration(total)}</span>
+      </h3>
       <svg
         viewBox={`0 0 ${WIDTH} ${phases.length * LANE}`}
         preserveAspectRatio="none"

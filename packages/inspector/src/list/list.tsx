@@ -57,36 +57,50 @@ export function List(props: ListProps): JSX.Element {
     indices.push(selectedIndex);
 
   return (
-    <div
-      ref={gridRef}
-      class={view.twoLines ? "list two-lines" : "list"}
-      role="grid"
-      tabIndex={0}
-      aria-label="Requests, newest first"
-      aria-rowcount={rows.length + 1}
-      aria-colcount={8}
-      aria-activedescendant={
-        selectedIndex >= 0 ? rowId(selectedId!) : undefined
-      }
-    >
-      <Head />
+    <>
       <div
-        class="list-canvas"
-        role="rowgroup"
-        style={{ height: `${rows.length * rowHeight}px` }}
+        ref={gridRef}
+        class={view.twoLines ? "list two-lines" : "list"}
+        role="grid"
+        tabIndex={0}
+        aria-label="Requests, newest first"
+        aria-rowcount={rows.length + 1}
+        aria-colcount={8}
+        aria-activedescendant={
+          selectedIndex >= 0 ? rowId(selectedId!) : undefined
+        }
       >
-        {indices.map((index) => (
-          <Row
-            key={rows[index]!.id}
-            exchange={rows[index]!}
-            index={index}
-            top={index * rowHeight}
-            selected={index === selectedIndex}
-            onSelect={props.onOpen}
-          />
-        ))}
+        <Head />
+        <div
+          class="list-canvas"
+          role="rowgroup"
+          style={{ height: `${rows.length * rowHeight}px` }}
+        >
+          {indices.map((index) => (
+            <Row
+              key={rows[index]!.id}
+              exchange={rows[index]!}
+              index={index}
+              top={index * rowHeight}
+              selected={index === selectedIndex}
+              onSelect={props.onOpen}
+            />
+          ))}
+        </div>
       </div>
-    </div>
+      {view.scrollTop > view.height && (
+        <button
+          type="button"
+          class="button to-newest"
+          onClick={() => {
+            gridRef.current?.scrollTo({ top: 0 });
+            gridRef.current?.focus({ preventScroll: true });
+          }}
+        >
+          ↑ To the newest
+        </button>
+      )}
+    </>
   );
 }
 

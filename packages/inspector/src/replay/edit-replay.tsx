@@ -96,6 +96,7 @@ function Form(
           label="Path and query"
           name="target"
           grow
+          first
           value={draft.target}
           onValue={(target) => set({ target })}
         />

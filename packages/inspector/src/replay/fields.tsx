@@ -1,5 +1,6 @@
 // Fields that the forms of this folder share.
 import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 
 export interface TextFieldProps {
   readonly label: string;
@@ -8,14 +9,21 @@ export interface TextFieldProps {
   readonly placeholder?: string;
   /** Takes what is left of its line. */
   readonly grow?: boolean;
+  /** Takes the focus when it appears. */
+  readonly first?: boolean;
   onValue(value: string): void;
 }
 
 export function TextField(props: TextFieldProps): JSX.Element {
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (props.first) input.current?.focus();
+  }, []);
   return (
     <label class={props.grow ? "grow" : ""}>
       {props.label}
       <input
+        ref={input}
         name={props.name}
         value={props.value}
         placeholder={props.placeholder}

@@ -81,6 +81,7 @@ export function ReplayMany(props: ReplayManyProps): JSX.Element {
             label="Filter"
             name="filter"
             grow
+            first
             placeholder="all"
             value={order.filter}
             onValue={(filter) => set({ filter })}
