@@ -29,6 +29,8 @@ export interface SessionOptions {
 export interface InspectOptions {
   /** Port of 127.0.0.1 for its page; the next free one when it is taken. Default: 4040. */
   port?: number | undefined;
+  /** A token of yours, 16 characters or more: scripts get nothing without it, and everything of the API with it. */
+  apiToken?: string | undefined;
   /** Write secrets of headers and queries to the history too. Default: false. */
   keepSecrets?: boolean | undefined;
   /** Folder of the history and of what the command line finds a running client by. Default: `expose` in XDG_STATE_HOME. */

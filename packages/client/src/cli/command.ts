@@ -24,6 +24,7 @@ export interface Flags {
   all?: boolean;
   inspect?: boolean;
   inspectPort?: string;
+  apiToken?: string;
   keepSecrets?: boolean;
   follow?: boolean;
   limit?: string;
@@ -89,6 +90,7 @@ const connectionOptions = [
 const inspectOptions = [
   "inspect",
   "inspectPort",
+  "apiToken",
   "keepSecrets",
 ] as const satisfies OptionKey[];
 

@@ -37,6 +37,7 @@ export type OptionKey =
   | "all"
   | "inspect"
   | "inspectPort"
+  | "apiToken"
   | "keepSecrets"
   | "follow"
   | "limit"
@@ -154,6 +155,12 @@ export const optionTable: Readonly<Record<OptionKey, OptionSpec>> = {
     description:
       "port of 127.0.0.1 for the inspector's page; the next free one when it is taken, and 0 for any",
     default: "4040",
+    conflicts: ["bare"],
+  },
+  apiToken: {
+    flags: "--api-token <file>",
+    description:
+      "file with a token of yours: nothing of the inspector answers scripts without it, and it opens all of its API (or EXPOSE_API_TOKEN, which is the token itself)",
     conflicts: ["bare"],
   },
   keepSecrets: {

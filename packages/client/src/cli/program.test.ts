@@ -173,6 +173,10 @@ test("the help of http", () => {
       --inspect-port <port>        port of 127.0.0.1 for the inspector's page; the
                                    next free one when it is taken, and 0 for any
                                    (default: 4040)
+      --api-token <file>           file with a token of yours: nothing of the
+                                   inspector answers scripts without it, and it
+                                   opens all of its API (or EXPOSE_API_TOKEN, which
+                                   is the token itself)
       --keep-secrets               write secrets in headers and queries to the
                                    inspector's history too
       --server <user@host[:port]>  the server, or a Host of ~/.ssh/config (default:
@@ -220,6 +224,10 @@ test("the help of start", () => {
       --inspect-port <port>        port of 127.0.0.1 for the inspector's page; the
                                    next free one when it is taken, and 0 for any
                                    (default: 4040)
+      --api-token <file>           file with a token of yours: nothing of the
+                                   inspector answers scripts without it, and it
+                                   opens all of its API (or EXPOSE_API_TOKEN, which
+                                   is the token itself)
       --keep-secrets               write secrets in headers and queries to the
                                    inspector's history too
       --server <user@host[:port]>  the server, or a Host of ~/.ssh/config (default:

@@ -9,6 +9,7 @@ import {
 import { ExposeError } from "../errors.ts";
 import type { InspectOptions, SessionLog, SessionOptions } from "../options.ts";
 import type { CommandContext, Flags } from "./command.ts";
+import { readApiToken } from "./read-api-token.ts";
 import { readPort } from "./read-port.ts";
 
 /** Complete enough to connect with. */
@@ -40,7 +41,11 @@ export async function resolveSettings(
   return {
     config,
     inspect: resolveInspectSettings(
-      { ...flags, inspectPort: readPort("--inspect-port", flags.inspectPort) },
+      {
+        ...flags,
+        inspectPort: readPort("--inspect-port", flags.inspectPort),
+        apiToken: await readApiToken(flags.apiToken, context.io.env),
+      },
       config,
     ),
     session: {

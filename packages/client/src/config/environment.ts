@@ -6,6 +6,8 @@ export const environmentVariables = {
     "The server, as `--server` says it. The flag goes before it, and it before the file.",
   EXPOSE_CONFIG:
     "The configuration file, as `--config` names it. The flag goes before it.",
+  EXPOSE_API_TOKEN:
+    "A token of yours for the inspector's API, as `--api-token` reads it from a file. The flag goes before it.",
   EXPOSE_DEBUG: "Set to anything: errors come with their stacks.",
   NO_COLOR: "Set to anything: plain lines, as with `--no-color`.",
   TERM: "`dumb`: plain lines, as with `--no-color`.",

@@ -16,6 +16,7 @@ export interface InspectFlags {
   inspect?: boolean | undefined;
   inspectPort?: number | undefined;
   keepSecrets?: boolean | undefined;
+  apiToken?: string | undefined;
 }
 
 /**
@@ -34,6 +35,7 @@ export function resolveInspectSettings(
   return {
     port: flags.inspectPort ?? port,
     keepSecrets: flags.keepSecrets ?? keepSecrets,
+    apiToken: flags.apiToken,
     history,
     webhooks: file.webhooks,
   };

@@ -54,6 +54,7 @@ export async function startInspection(
     tunnels: options.tunnels,
     webhooks,
     port: settings.port,
+    apiToken: settings.apiToken,
     avoidPorts: options.avoidPorts,
     runFolder: join(options.stateFolder, "run"),
     ...(settings.history?.maxBodyBytes !== undefined && {
