@@ -14,7 +14,7 @@ export const bundles = [
     outfile: "packages/client/dist/program.cjs",
     format: "cjs",
     executable: false,
-    // What people run. docs/decisions/0006-code-cache.md says why there are two.
+    // What people run. docs/decisions/0007-code-cache.md says why there are two.
     launcher: {
       entry: "packages/client/src/cli/launch.ts",
       outfile: "packages/client/dist/cli.cjs",
@@ -68,6 +68,12 @@ const FORMAT = {
   },
 };
 
+// What Node puts around a CommonJS module. A launcher would have to make a copy of the whole text to do so.
+const MODULE_WRAPPER = [
+  "(function (exports, require, module, __filename, __dirname) { ",
+  "})",
+];
+
 /**
  * Bundles one program or library. Everything is inlined but Node's own modules and native addons. Modules behind a
  * dynamic import stay in the same file and still run only when they are asked for.
@@ -84,6 +90,7 @@ export async function bundle({
   define = {},
 }) {
   const { banner, define: formatDefine } = FORMAT[format];
+  const [open, close] = launcher ? MODULE_WRAPPER : ["", ""];
   const result = await build({
     entryPoints: [inRoot(entry)],
     outfile: inRoot(outfile),
@@ -93,7 +100,12 @@ export async function bundle({
     target: "node20.19",
     format,
     define: { ...formatDefine, ...define },
-    banner: { js: executable ? `#!/usr/bin/env node\n${banner}` : banner },
+    banner: {
+      js: `${executable ? "#!/usr/bin/env node\n" : ""}${open}${banner}`,
+    },
+    footer: { js: close },
+    // The launcher reads it as Latin-1, which is the fastest.
+    charset: "ascii",
     plugins: [nativeAddons],
     // ssh2 compares `constructor.name` with "Session": a bundle that is minified, or where our own Session made esbuild
     // rename ssh2's, never closes its channels.

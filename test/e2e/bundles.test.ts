@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   watch,
   writeFileSync,
@@ -121,4 +122,9 @@ test("a run that lasts leaves its compiled code for the next one, which starts w
   // What is not V8's own is not run.
   writeFileSync(join(folder, name!), "not code", { mode: 0o600 });
   expect(await version()).toMatchObject({ code: 0, stderr: "compiled now\n" });
+});
+
+test("the program is in ASCII, as its launcher reads it", () => {
+  const program = readFileSync(join(ROOT, "packages/client/dist/program.cjs"));
+  expect(program.findIndex((byte) => byte > 0x7f)).toBe(-1);
 });

@@ -1,5 +1,5 @@
 // Entry of the built command: runs the program beside it (main.ts), which parses and compiles itself only the first time.
-// docs/decisions/0006-code-cache.md says why.
+// docs/decisions/0007-code-cache.md says why.
 import { readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
@@ -22,15 +22,12 @@ const cache = openCodeCache({
   home: homedir(),
 });
 const cachedData = cache?.read();
-// As Node wraps a CommonJS module, on one line, so that line numbers are those of the file.
-const script = new Script(
-  `(function (exports, require, module, __filename, __dirname) { ${readFileSync(file, "utf8")}\n})`,
-  {
-    filename: file,
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-    ...(cachedData && { cachedData }),
-  },
-);
+// The bundle is one function expression, and in ASCII: nothing is copied or decoded.
+const script = new Script(readFileSync(file, "latin1"), {
+  filename: file,
+  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  ...(cachedData && { cachedData }),
+});
 if (cache && (!cachedData || script.cachedDataRejected))
   setTimeout(() => cache.write(script.createCachedData()), WARM_MS).unref();
 
