@@ -139,6 +139,10 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
         this.inspectorUrl = url;
         this.emit("inspecting", { url });
       },
+      onWebhook: (summary) => {
+        for (const tunnel of this.#tunnels.values())
+          if (tunnel.name === summary.tunnel) tunnel.explained(summary);
+      },
     });
     this.closed = new Promise((resolve, reject) => {
       this.#settleClosed = (error) => (error ? reject(error) : resolve());

@@ -1,7 +1,9 @@
 // The inspector of a session: looks on from the first byte, and loads its larger part once a URL is there to be shown.
 import { homedir } from "node:os";
 import type { Duplex } from "node:stream";
+import type { ExchangeSummary } from "@expose/protocol";
 import { stateFolder } from "./config/locate.ts";
+import type { StoreListener } from "./inspect/capture.ts";
 import { createEarlyTap, type ConnectionTap } from "./inspect/early-tap.ts";
 import type { Inspection } from "./inspect/start-inspection.ts";
 import type { InspectOptions, SessionLog } from "./options.ts";
@@ -21,6 +23,8 @@ export interface InspectableTunnel extends Pick<
 export interface SessionInspection {
   /** A channel of this tunnel has come. */
   connect(tunnel: InspectableTunnel): ConnectionTap;
+  /** Whether it looks at requests by now, and tells of webhooks. */
+  readonly explains: boolean;
   /** Loads and starts what is missing, once the event loop is idle. Idempotent. */
   start(): void;
   /** Ends what was started. Connections go on. Idempotent; never throws. */
@@ -33,6 +37,8 @@ export interface InspectionHost {
   readonly log: SessionLog | undefined;
   /** The page can be visited. */
   onUrl(url: string): void;
+  /** A request is a webhook; called once for each, and not for replays. */
+  onWebhook(summary: ExchangeSummary): void;
 }
 
 /** @returns undefined when the inspector is not wanted */
@@ -45,8 +51,12 @@ export function createSessionInspection(
   const early = createEarlyTap<InspectableTunnel>();
   let starting: Promise<Inspection | undefined> | undefined;
   let closed = false;
+  let explains = false;
 
   return {
+    get explains() {
+      return explains && !closed;
+    },
     connect: (tunnel) => early.connect(tunnel),
     start() {
       if (closed) return;
@@ -77,6 +87,8 @@ export function createSessionInspection(
       early.ready(({ name, url, upstream }) =>
         inspection.tap({ tunnel: name, origin: originOf(url), upstream }),
       );
+      inspection.store.subscribe(watchWebhooks((each) => host.onWebhook(each)));
+      explains = true;
       if (inspection.url !== undefined && !closed) host.onUrl(inspection.url);
       return inspection;
     } catch (error) {
@@ -88,6 +100,23 @@ export function createSessionInspection(
     }
   }
 }
+
+// The store tells of an exchange several times while it goes on.
+function watchWebhooks(
+  tell: (summary: ExchangeSummary) => void,
+): StoreListener {
+  const told = new Set<string>();
+  const look = (summary: ExchangeSummary): void => {
+    const { id, webhook, replayOf } = summary;
+    if (!webhook || replayOf !== undefined || told.has(id)) return;
+    told.add(id);
+    if (told.size > MAX_TOLD) told.delete(told.values().next().value!);
+    tell(summary);
+  };
+  return { added: look, changed: look };
+}
+
+const MAX_TOLD = 1_000;
 
 // Its service may be down at the moment; the port is its own nevertheless.
 const portOf = ({ upstream }: InspectableTunnel): number[] => {

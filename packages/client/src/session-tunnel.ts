@@ -1,9 +1,14 @@
 // A tunnel of a session: keeps its name and its local service while links to the edge come and go.
 import { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
-import { formatUpstreamSpec, type EdgeMessage } from "@expose/protocol";
+import {
+  formatUpstreamSpec,
+  type EdgeMessage,
+  type ExchangeSummary,
+} from "@expose/protocol";
 import type { ExposeError } from "./errors.ts";
 import { createEventRate } from "./event-rate.ts";
+import { createRequestJoin } from "./inspect/webhooks/join-requests.ts";
 import { createUpstream, type Upstream } from "./local/upstream.ts";
 import type { TunnelOptions } from "./options.ts";
 import { leadsToOwnInspector } from "./own-inspector.ts";
@@ -37,6 +42,10 @@ export class SessionTunnel
   readonly #host: TunnelHost;
   readonly #local: Upstream;
   readonly #rate = createEventRate(MAX_REQUESTS_PER_SECOND);
+  readonly #requests = createRequestJoin(
+    (info) => this.#tell("request", info),
+    () => this.#host.inspection?.explains ?? false,
+  );
   #given: LinkTunnel | undefined;
   #link: ControlLink | undefined;
   #settleClosed!: (error: ExposeError | undefined) => void;
@@ -119,7 +128,7 @@ export class SessionTunnel
   report(message: EdgeMessage & { t: "request" }): void {
     const left = this.#rate.leftOut(message.dropped ?? 0);
     if (left === undefined) return;
-    this.#tell("request", {
+    this.#requests.request({
       method: message.method,
       path: message.path,
       status: message.status,
@@ -130,6 +139,11 @@ export class SessionTunnel
       error: message.error,
       dropped: left,
     });
+  }
+
+  /** The inspector knows what webhook one of the requests is. */
+  explained(summary: ExchangeSummary): void {
+    this.#requests.webhook(summary);
   }
 
   // We are called from within ssh2, which would take what a listener throws for a fault of the server's and end the
@@ -167,6 +181,7 @@ export class SessionTunnel
     if (this.#given) this.#link?.closeTunnel(this.id, this.#given.port);
     this.#link = undefined;
     await this.#local.close();
+    this.#requests.flush();
     this.emit("closed", { error });
     this.#settleClosed(error);
   }

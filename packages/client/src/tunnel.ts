@@ -1,5 +1,6 @@
 // The handle of an open tunnel, as `expose()` gives it.
 import type { EventEmitter } from "node:events";
+import type { WebhookFacts } from "@expose/protocol";
 import type { ExposeError } from "./errors.ts";
 
 /** One finished request, as the edge reports it. */
@@ -15,6 +16,8 @@ export interface RequestInfo {
   bytesOut: number;
   /** The visitor-facing error code, when the edge made the answer itself. */
   error: string | undefined;
+  /** What webhook it was and whether its signature holds, where the inspector looked at it. */
+  webhook?: WebhookFacts;
   /** Requests left out of the event stream since the last event, because there were too many a second. */
   dropped: number;
 }

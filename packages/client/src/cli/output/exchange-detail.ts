@@ -6,7 +6,8 @@ import type {
   HeaderLine,
 } from "@expose/protocol";
 import { escapeForTerminal, escapeLines } from "./escape.ts";
-import { formatExchange, formatWebhook } from "./exchange-line.ts";
+import { formatExchange } from "./exchange-line.ts";
+import { formatWebhook } from "./format.ts";
 
 /** Lines, safe to print. */
 export function formatDetail(

@@ -1,7 +1,7 @@
 // One exchange as one line: for `expose logs` and `expose replay`.
-import type { ExchangeSummary, WebhookFacts } from "@expose/protocol";
+import type { ExchangeSummary } from "@expose/protocol";
 import { escapeForTerminal } from "./escape.ts";
-import { formatClock, formatDuration } from "./format.ts";
+import { formatClock, formatDuration, formatWebhook } from "./format.ts";
 
 /** `2026-11-22 15:04:05 01J… POST /hook 200 12 ms stripe invoice.paid ✓`, safe to print. */
 export function formatExchange(
@@ -31,16 +31,6 @@ export function formatExchange(
 function formatEnd({ status, state }: ExchangeSummary): string {
   const code = status === undefined ? "---" : String(status);
   return state === "complete" || state === "open" ? code : `${code} ${state}`;
-}
-
-/** `stripe invoice.paid ✗ The secret is another one.` */
-export function formatWebhook(webhook: WebhookFacts): string {
-  const { provider, event, verdict, reason } = webhook;
-  const said =
-    verdict === "verified"
-      ? "✓"
-      : `${verdict === "failed" ? "✗" : "(unchecked)"}${reason !== undefined && verdict === "failed" ? ` ${reason}` : ""}`;
-  return [provider, event, said].filter((part) => part !== undefined).join(" ");
 }
 
 const formatDay = (date: Date): string =>

@@ -42,3 +42,21 @@ test("a request is one line, whatever the visitor sent", () => {
     formatRequest({ ...request, status: 502, error: "upstream-down" }),
   ).toBe("GET /a 502 12 ms (upstream-down)");
 });
+
+test("a webhook's verdict stands behind its request, whatever its sender wrote", () => {
+  const webhook = { provider: "stripe", event: "invoice.\x1b[2Jpaid" } as const;
+  expect(
+    formatRequest({ ...request, webhook: { ...webhook, verdict: "verified" } }),
+  ).toBe("GET /a 200 12 ms stripe invoice.\\x1b[2Jpaid ✓");
+  expect(
+    formatRequest({
+      ...request,
+      webhook: {
+        ...webhook,
+        verdict: "failed",
+        code: "timestamp-old",
+        reason: "It is old.",
+      },
+    }),
+  ).toBe("GET /a 200 12 ms stripe invoice.\\x1b[2Jpaid ✗ It is old.");
+});

@@ -1,6 +1,7 @@
 // Short texts for people: durations, clock times, statuses.
 import { escapeForTerminal } from "./escape.ts";
 import type { RequestInfo } from "../../tunnel.ts";
+import type { WebhookFacts } from "@expose/protocol";
 
 /** `<1 ms`, `12 ms`, `1.2 s`, `2 min 3 s`, `1 h 5 min`. */
 export function formatDuration(ms: number): string {
@@ -25,8 +26,28 @@ export function formatStatus(status: number): string {
   return status === 0 ? "---" : String(status);
 }
 
-/** `GET /path 200 12 ms`, with the error's code when the edge answered, safe to print. */
+/** `GET /path 200 12 ms`, with the error's code when the edge answered, and what webhook it was; safe to print. */
 export function formatRequest(request: RequestInfo): string {
   const line = `${escapeForTerminal(request.method)} ${escapeForTerminal(request.path)} ${formatStatus(request.status)} ${formatDuration(request.durationMs)}`;
-  return request.error ? `${line} (${escapeForTerminal(request.error)})` : line;
+  return `${line}${formatRequestNotes(request)}`;
+}
+
+/** What stands behind a request's line, with a blank in front; empty mostly. Safe to print. */
+export function formatRequestNotes({ error, webhook }: RequestInfo): string {
+  return [
+    error === undefined ? "" : ` (${error})`,
+    webhook ? ` ${formatWebhook(webhook)}` : "",
+  ]
+    .map(escapeForTerminal)
+    .join("");
+}
+
+/** `stripe invoice.paid ✗ The secret is another one.` */
+export function formatWebhook(webhook: WebhookFacts): string {
+  const { provider, event, verdict, reason } = webhook;
+  const said =
+    verdict === "verified"
+      ? "✓"
+      : `${verdict === "failed" ? "✗" : "(unchecked)"}${reason !== undefined && verdict === "failed" ? ` ${reason}` : ""}`;
+  return [provider, event, said].filter((part) => part !== undefined).join(" ");
 }

@@ -108,6 +108,7 @@ function requestFields(
     bytesIn: request.bytesIn,
     bytesOut: request.bytesOut,
     error: request.error,
+    webhook: request.webhook,
     dropped: request.dropped + droppedHere,
   };
 }

@@ -1,7 +1,12 @@
 // The live status as lines of text. Pure: what the terminal shows is a function of what is known and of its size.
 import type { RequestInfo, SessionState } from "../../tunnel.ts";
 import { escapeForTerminal } from "./escape.ts";
-import { formatClock, formatDuration, formatStatus } from "./format.ts";
+import {
+  formatClock,
+  formatDuration,
+  formatRequestNotes,
+  formatStatus,
+} from "./format.ts";
 import type { Style } from "./style.ts";
 import { fitWidth, padWidth, textWidth, wrapWidth } from "./width.ts";
 
@@ -186,9 +191,7 @@ function requestLine(
   ];
   const start = fixed.join(" ");
   if (textWidth(start) >= columns) return fitWidth(start, columns);
-  const path =
-    escapeForTerminal(request.path) +
-    (request.error ? ` (${escapeForTerminal(request.error)})` : "");
+  const path = escapeForTerminal(request.path) + formatRequestNotes(request);
   return [
     style.dim(fixed[0]!),
     fixed[1]!,
