@@ -55,6 +55,14 @@ export async function startInspection(
     webhooks,
     port: settings.port,
     apiToken: settings.apiToken,
+    warn,
+    onError(error) {
+      // Whoever asked is told that it is a bug; what it is about may quote what was captured.
+      if (process.env["EXPOSE_DEBUG"])
+        warn(
+          `inspector: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+        );
+    },
     avoidPorts: options.avoidPorts,
     runFolder: join(options.stateFolder, "run"),
     ...(settings.history?.maxBodyBytes !== undefined && {

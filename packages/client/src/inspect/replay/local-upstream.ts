@@ -38,8 +38,8 @@ function isNear(spec: UpstreamSpec): boolean {
   // A folder answers with files of this machine to whoever asks: that is for tunnels, where somebody chose the folder.
   if (spec.kind === "folder") return false;
   const host = spec.host.toLowerCase();
-  // RFC 6761 section 6.3. Other names lead to wherever a resolver says.
-  if (host === "localhost" || host.endsWith(".localhost")) return true;
+  // Dialled as the two loopback addresses. Other names lead to wherever a resolver says.
+  if (host === "localhost") return true;
   const family = isIP(host);
   return family !== 0 && NEAR.check(host, family === 4 ? "ipv4" : "ipv6");
 }

@@ -66,6 +66,7 @@ export function createEventStreams(
       "Content-Type": "text/event-stream; charset=utf-8",
       "X-Accel-Buffering": "no",
     });
+    if (response.req.method === "HEAD") return void response.end();
     // Something to read at once: whoever waits for it knows that nothing is missed from now on.
     response.write("retry: 1000\n: ready\n\n");
     listen();

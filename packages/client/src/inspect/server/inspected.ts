@@ -63,6 +63,8 @@ export interface InspectorOptions {
   readonly maxBodyBytes?: number | undefined;
   /** Dials what no tunnel leads to. @throws ExposeError `upstream-invalid` */
   openUpstream?(spec: UpstreamSpec): DialledUpstream;
+  /** Hears what a person should know. */
+  warn?(sentence: string): void;
   /** Hears of bugs. */
   onError?(error: unknown): void;
 }

@@ -196,7 +196,7 @@ export async function startInspector(
     error: unknown,
   ): void {
     const { status, body } = describeError(error);
-    if (status >= 500) options.onError?.(error);
+    if (body.error.code === "internal-error") options.onError?.(error);
     // Too late for an answer: a cut is the only sign left.
     if (response.headersSent) return void response.destroy();
     if (error instanceof ApiError && error.code === "method-unsupported")
@@ -212,13 +212,21 @@ export async function startInspector(
 
   async function announce(): Promise<() => void> {
     if (options.runFolder === undefined) return () => {};
-    return writeRunFile(options.runFolder, {
-      pid: process.pid,
-      port,
-      token,
-      startedAt: Date.now(),
-      url,
-    });
+    try {
+      return await writeRunFile(options.runFolder, {
+        pid: process.pid,
+        port,
+        token,
+        startedAt: Date.now(),
+        url,
+      });
+    } catch (error) {
+      // A disk that is full or read-only takes away the command line's way in, and nothing else.
+      options.warn?.(
+        `\`expose logs\`, \`show\` and \`replay\` will not find this client, because ${options.runFolder} cannot be written (${(error as NodeJS.ErrnoException).code ?? String(error)}).`,
+      );
+      return () => {};
+    }
   }
 
   async function close(): Promise<void> {

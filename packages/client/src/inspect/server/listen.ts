@@ -28,8 +28,7 @@ export async function listenOnLoopback(
   const last = wanted === 0 ? 0 : Math.min(wanted + MAX_TRIES, MAX_PORT);
   for (let port = wanted; port <= last; port++) {
     if (avoid.has(port) || BLOCKED_BY_BROWSERS.has(port)) continue;
-    // Browsers dial ::1 first for `localhost`: what somebody else serves there would be taken for us.
-    if (port !== 0 && (await answersOn("::1", port))) continue;
+    if (port !== 0 && (await isTaken(port))) continue;
     const v4 = create();
     if (!(await tryListen(v4, "127.0.0.1", port))) continue;
     const taken = (v4.address() as net.AddressInfo).port;
@@ -56,13 +55,28 @@ function tryListen(
   });
 }
 
+// Browsers dial ::1 first for `localhost`: what somebody else serves there would be taken for us. And a service that
+// listens on every address does not keep us, on some systems, from taking loopback away from it.
+async function isTaken(port: number): Promise<boolean> {
+  const answers = await Promise.all(
+    ["::1", "127.0.0.1"].map((host) => answersOn(host, port)),
+  );
+  return answers.includes(true);
+}
+
+/** On this machine an answer takes no time. Where none comes, a service is there and busy. */
+const PATIENCE_MS = 500;
+
 function answersOn(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = net.connect({ host, port });
-    socket.once("connect", () => {
+    const settle = (answered: boolean): void => {
+      clearTimeout(timer);
       socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
+      resolve(answered);
+    };
+    const timer = setTimeout(() => settle(true), PATIENCE_MS);
+    socket.once("connect", () => settle(true));
+    socket.once("error", () => settle(false));
   });
 }

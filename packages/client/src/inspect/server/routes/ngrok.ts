@@ -15,6 +15,7 @@ import { untilGone } from "./replays.ts";
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
+const MAX_LIST_BYTES = 16 * 1024 * 1024;
 
 export function ngrokRoutes(
   { store, tunnels }: InspectorOptions,
@@ -76,13 +77,19 @@ export function ngrokRoutes(
               (tunnel === null || exchange.tunnel === tunnel),
           },
         });
-        const requests = await Promise.all(
-          items.map(async ({ id }) => describe(await store.get(id), trusted)),
-        );
-        sendJson(response, {
-          uri: "/api/requests/http",
-          requests: requests.filter((request) => request !== undefined),
-        });
+        const requests: unknown[] = [];
+        let bytes = 0;
+        for (const { id } of items) {
+          const exchange = await store.get(id);
+          bytes +=
+            (exchange?.request?.body.keptBytes ?? 0) +
+            (exchange?.response?.body.keptBytes ?? 0);
+          // The answer is one text with every body in it: fewer requests rather than all of memory.
+          if (bytes > MAX_LIST_BYTES && requests.length > 0) break;
+          const described = await describe(exchange, trusted);
+          if (described !== undefined) requests.push(described);
+        }
+        sendJson(response, { uri: "/api/requests/http", requests });
       },
     },
     {
