@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { startExpose, useCliHome } from "../../harness/cli.ts";
 import { findInspector } from "../../harness/inspector.ts";
-import { useBrowser } from "../../harness/inspector/browser.ts";
+import { until, useBrowser } from "../../harness/inspector/browser.ts";
 import { CONTENT_SECURITY_POLICY } from "../../harness/inspector/fake-client.ts";
 import { startWebShop } from "../../harness/inspector/web-shop.ts";
 import { visit } from "../../harness/visit.ts";
@@ -132,9 +132,9 @@ describeIngress("the inspector's page", (ingress) => {
     await row(page, "/two").waitFor();
     const filter = page.getByRole("textbox", { name: "Filter" });
     await filter.fill("body:needle");
-    await expect
-      .poll(() => page.locator(".list-canvas .row .path").allInnerTexts())
-      .toEqual(["/one"]);
+    await until(() =>
+      page.locator(".list-canvas .row .path").allInnerTexts(),
+    ).toEqual(["/one"]);
     await filter.fill("metod:GET");
     await page
       .getByText("At character 1: There is no key metod: is it method:?")
@@ -218,9 +218,9 @@ describeIngress("the inspector's page", (ingress) => {
     await row(page, "/taken").click();
     await detailOf(page).getByText("Export").click();
     await detailOf(page).getByRole("button", { name: "Copy as curl" }).click();
-    await expect
-      .poll(() => page.evaluate(() => navigator.clipboard.readText()))
-      .toContain(`${url}/taken?a=1`);
+    await until(() =>
+      page.evaluate(() => navigator.clipboard.readText()),
+    ).toContain(`${url}/taken?a=1`);
     const [saved] = await Promise.all([
       page.waitForEvent("download"),
       page.getByRole("button", { name: "Download HAR" }).click(),

@@ -3,7 +3,7 @@
 // one ingress only: the client behind the page is a stand-in that can be told what to say
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
-import { useBrowser } from "../../harness/inspector/browser.ts";
+import { until, useBrowser } from "../../harness/inspector/browser.ts";
 import {
   startFakeClient,
   type FakeClient,
@@ -224,7 +224,7 @@ test("a deed would be seen", async () => {
       "<img src=x onerror=PWNED()>",
     );
   });
-  await expect.poll(() => deeds).toContain("ran: call");
+  await until(() => deeds).toContain("ran: call");
   expect(await findForbidden(page)).toEqual(
     expect.arrayContaining([expect.stringContaining("onerror")]),
   );

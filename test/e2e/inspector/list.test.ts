@@ -2,7 +2,7 @@
 // one ingress only: the client behind the page is a stand-in that can be told what to say
 import { expect, test } from "vitest";
 import type { Page } from "playwright-core";
-import { useBrowser } from "../../harness/inspector/browser.ts";
+import { until, useBrowser } from "../../harness/inspector/browser.ts";
 import { startFakeClient } from "../../harness/inspector/fake-client.ts";
 import { sample } from "../../harness/inspector/sample.ts";
 
@@ -26,15 +26,10 @@ async function openLongList() {
   await page.locator(".list-canvas .row").first().waitFor();
   // Older ones come when one scrolls down to them.
   await grid.focus();
-  await expect
-    .poll(
-      async () => {
-        await page.keyboard.press("End");
-        return grid.getAttribute("aria-rowcount");
-      },
-      { timeout: 20_000, interval: 50 },
-    )
-    .toBe(String(COUNT + 1));
+  await until(async () => {
+    await page.keyboard.press("End");
+    return grid.getAttribute("aria-rowcount");
+  }).toBe(String(COUNT + 1));
   return { client, page, grid };
 }
 
@@ -48,7 +43,7 @@ test("every one of them is reached, and only those in sight are in the document"
   const { page, grid } = await openLongList();
   await page.keyboard.press("End");
   const selected = page.locator("[aria-selected=true] .path");
-  await expect.poll(() => selected.innerText()).toBe("/n0");
+  await until(() => selected.innerText()).toBe("/n0");
   expect(await countNodes(page)).toBeLessThan(MOST_NODES);
   const rowHeight = 30;
   for (const index of [5_000, 2_500, 9_000, 0]) {
@@ -93,9 +88,9 @@ test("what comes in above does not move what is read, and at the top it shows at
   const before = await anchor.boundingBox();
   for (let i = 0; i < 200; i++)
     client.add({ exchange: sample({ target: "/new" }) });
-  await expect
-    .poll(() => grid.getAttribute("aria-rowcount"))
-    .toBe(String(COUNT + 201));
+  await until(() => grid.getAttribute("aria-rowcount")).toBe(
+    String(COUNT + 201),
+  );
   expect(await anchor.boundingBox()).toEqual(before);
   await grid.evaluate((element) => (element.scrollTop = 0));
   await page.locator('.path[title="/new"]').first().waitFor();
@@ -116,9 +111,9 @@ test("a flood of events is drawn now and then, not each on its own", async () =>
     );
   });
   for (let i = 0; i < 2_000; i++) client.add({ exchange: sample() });
-  await expect
-    .poll(() => grid.getAttribute("aria-rowcount"), { timeout: 10_000 })
-    .toBe(String(COUNT + 2_001));
+  await until(() => grid.getAttribute("aria-rowcount")).toBe(
+    String(COUNT + 2_001),
+  );
   const drawn = await page.evaluate(
     () => (window as unknown as { seen: { drawn: number } }).seen.drawn,
   );

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { Page } from "playwright-core";
 import type { Exchange } from "@expose/protocol";
-import { useBrowser } from "../../harness/inspector/browser.ts";
+import { until, useBrowser } from "../../harness/inspector/browser.ts";
 import {
   FakeClient,
   startFakeClient,
@@ -26,10 +26,6 @@ const rowWith = (page: Page, text: string) =>
   rowsOf(page).filter({ hasText: text });
 const detailOf = (page: Page) =>
   page.getByRole("region", { name: "Details of the request" });
-
-/** Waits until the predicate holds for what a function says; the error prints what it said last. */
-const until = <T>(read: () => Promise<T>) =>
-  expect.poll(read, { timeout: 5_000 });
 
 describe("the list", () => {
   test("shows time, method, status, path, tunnel, duration, size and verdict of each exchange, newest first", async () => {
@@ -731,6 +727,13 @@ test("WebSocket messages come as a timeline that grows", async () => {
   });
   await timeline.getByText("close · 1001").waitFor();
   expect(await timeline.getByRole("listitem").count()).toBe(3);
+
+  // A client keeps the first ones alone.
+  client.add({
+    ...one,
+    exchange: { ...exchange, messages: 2_000, state: "complete" },
+  });
+  await timeline.getByText("The first 3 are kept.").waitFor();
 });
 
 describe("replay", () => {

@@ -99,6 +99,21 @@ test.each(pictures)(
   async (name, options, reach) => {
     const client = await startFakeClient();
     showcase(client, new Date(2026, 0, 5, 9, 41).getTime());
+    // All is well in the pictures.
+    client.status = {
+      ...client.status,
+      tunnels: client.status.tunnels.map((tunnel) => ({
+        ...tunnel,
+        state: "open",
+        latencyMs: 21,
+      })),
+      store: {
+        file: "history.sqlite",
+        exchanges: 32,
+        bytes: 1_240_000,
+        missed: 0,
+      },
+    };
     const page = await openPage({
       viewport: { width: 1_360, height: 850 },
       ...options,

@@ -8,7 +8,7 @@ import {
   type BrowserContextOptions,
   type Page,
 } from "playwright-core";
-import { afterAll, onTestFinished } from "vitest";
+import { afterAll, expect, onTestFinished } from "vitest";
 
 const NAMES = [
   "chromium",
@@ -16,6 +16,13 @@ const NAMES = [
   "google-chrome",
   "google-chrome-stable",
 ];
+
+/** Longer than anything takes on a machine that does much else. */
+const PATIENCE_MS = 20_000;
+
+/** Waits until what a function says is as expected; the error prints what it said last. */
+export const until = <T>(read: () => Promise<T> | T) =>
+  expect.poll(read, { timeout: PATIENCE_MS });
 
 /**
  * Starts a browser for the tests of a file, when the first one asks for a page.
@@ -37,7 +44,7 @@ export function useBrowser(): (
       ...options,
     });
     onTestFinished(() => context.close());
-    context.setDefaultTimeout(10_000);
+    context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
     failOnComplaints(page);
     return page;

@@ -5,7 +5,7 @@ import type {
   MessagePage,
 } from "@expose/protocol";
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { call } from "../api/call.ts";
 import { messagesPath } from "../api/paths.ts";
 import { fromBase64 } from "../format/base64.ts";
@@ -26,7 +26,7 @@ export interface MessagesProps {
 }
 
 export function Messages({ id, count, kind }: MessagesProps): JSX.Element {
-  const { items, error, retry } = useMessages(id, count);
+  const { items, cut, error, retry } = useMessages(id, count);
   const [shown, setShown] = useState(SHOWN);
   const title = kind === "events" ? "Events" : "Messages";
   const visible = items.slice(-shown);
@@ -52,6 +52,9 @@ export function Messages({ id, count, kind }: MessagesProps): JSX.Element {
           <Message key={message.index} message={message} />
         ))}
       </ol>
+      {cut && (
+        <p class="tone-warn">{`▲ The first ${items.length} are kept.`}</p>
+      )}
     </section>
   );
 }
@@ -123,37 +126,62 @@ function describeBinary({ data, bytes }: ExchangeMessage): string {
   return bytes > PREVIEW_BYTES ? `${hex} …` : hex;
 }
 
+interface Fetched {
+  readonly id: string;
+  readonly items: readonly ExchangeMessage[];
+  /** How many there were when the client had no more to give: it keeps the first ones alone. */
+  readonly endedAt: number | undefined;
+}
+
 /** Fetches what is not here yet whenever there are more. */
 function useMessages(
   id: string,
   count: number,
-): { items: readonly ExchangeMessage[]; error: unknown; retry(): void } {
-  const [state, setState] = useState<{ id: string; items: ExchangeMessage[] }>({
+): {
+  items: readonly ExchangeMessage[];
+  /** Whether there are more than the client keeps. */
+  cut: boolean;
+  error: unknown;
+  retry(): void;
+} {
+  const [state, setState] = useState<Fetched>({
     id,
     items: [],
+    endedAt: undefined,
   });
   const [error, setError] = useState<unknown>();
   const [tries, setTries] = useState(0);
-  const busy = useRef<AbortController>(undefined);
-  const items = state.id === id ? state.items : [];
+  const { items, endedAt }: Omit<Fetched, "id"> =
+    state.id === id ? state : { items: [], endedAt: undefined };
   const after = items.at(-1)?.index;
+  const isBehind = count > (after ?? -1) + 1;
+  // A request under way goes on when there are still more meanwhile: it brings them, or is followed by another.
+  const wants = isBehind && endedAt !== count;
   useEffect(() => {
-    if (count === 0 || (after !== undefined && after + 1 >= count)) return;
+    if (!wants) return;
     const controller = new AbortController();
-    busy.current = controller;
     setError(undefined);
     call<MessagePage>(messagesPath(id, after), {
       signal: controller.signal,
     }).then(
       (page) => {
-        if (controller.signal.aborted || page.items.length === 0) return;
-        setState({ id, items: [...items, ...page.items] });
+        if (controller.signal.aborted) return;
+        setState({
+          id,
+          items: [...items, ...page.items],
+          endedAt: page.items.length === 0 ? count : undefined,
+        });
       },
       (reason: unknown) => {
         if (!controller.signal.aborted) setError(reason);
       },
     );
     return () => controller.abort();
-  }, [id, count, after, tries]);
-  return { items, error, retry: () => setTries(tries + 1) };
+  }, [id, after, wants, tries]);
+  return {
+    items,
+    cut: isBehind && endedAt !== undefined,
+    error,
+    retry: () => setTries(tries + 1),
+  };
 }
