@@ -22,6 +22,10 @@ export function greeting({ tunnel, target, port, usualPort, network }) {
   return `\n${paragraphs.join("\n\n")}\n`;
 }
 
+/** @param {string} url of the inspector's page */
+export const inspecting = (url) =>
+  `Look into requests and replay them: ${url}\n`;
+
 /** The request as it arrived at the debugging server. */
 export function showRequest({ method, target, httpVersion, headers }) {
   const lines = [

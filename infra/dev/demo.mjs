@@ -2,10 +2,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expose, startDebugServer } from "@expose/client";
+import { openSession, startDebugServer } from "@expose/client";
 import { createEdge, loadConfig } from "@expose/edge";
 import ssh2 from "ssh2";
-import { greeting, showRequest, showResult } from "./demo-output.mjs";
+import {
+  greeting,
+  inspecting,
+  showRequest,
+  showResult,
+} from "./demo-output.mjs";
 import { findLan } from "./lan.mjs";
 
 const NAME = "demo";
@@ -34,17 +39,22 @@ export async function runDemo({ target, lan, lanAddress, lanDomain }) {
     const debugServer =
       target === undefined ? await startDebugServer(showRequest) : undefined;
     if (debugServer) cleanUps.push(() => debugServer.close());
-    const tunnel = await expose({
+    const session = await openSession({
       server: `${NAME}@127.0.0.1:${edge.addresses.ssh[0].port}`,
       identity,
       // The edge on the other end is ours, a moment old, and reached over loopback.
       acceptNewHostKey: true,
       knownHosts: [join(folder, "known_hosts")],
       sshConfig: "none",
+      // A demo leaves nothing behind, so it keeps no history.
+      inspect: { stateFolder: folder, history: { enabled: false } },
+    });
+    cleanUps.push(() => session.close());
+    session.on("inspecting", ({ url }) => console.log(inspecting(url)));
+    const tunnel = await session.open({
       upstream: target ?? String(debugServer.port),
       name: NAME,
     });
-    cleanUps.push(() => tunnel.close());
     tunnel.on("request", showResult);
     tunnel.on("hint", ({ message, fix }) => console.log(`${message} ${fix}`));
     console.log(greeting({ tunnel, target, port, usualPort: PORT, network }));

@@ -74,6 +74,9 @@ test("the URL works, and each request is shown with its headers", async () => {
   await program.waitFor(/^GET \/some\/path\?q=1 HTTP\/1\.1$/m);
   await program.waitFor(/^ {4}X-Seen: yes$/m);
   await program.waitFor(/^GET \/some\/path\S* 200 \d+ ms$/m);
+  const [, page] = await program.waitFor(/replay them: (http:\S+)$/m);
+  const inspector = await fetch(page!);
+  expect(await inspector.text()).toContain("<title>");
   // A QR code would lead a phone to itself.
   expect(program.stdout).not.toContain("█");
 });
