@@ -2,9 +2,11 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Exchange, ExchangePage, ReplayAnswer } from "@expose/protocol";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { runExpose, startExpose, useCliHome } from "../harness/cli.ts";
 import { findInspector } from "../harness/inspector.ts";
+import { startSsh, useSshKey } from "../harness/openssh-client.ts";
+import { freePort, startPlainSshd } from "../harness/plain-sshd.ts";
 import { echo, hello, startUpstream } from "../harness/upstreams.ts";
 import { visit } from "../harness/visit.ts";
 import { describeIngress, startWorld, type World } from "../harness/worlds.ts";
@@ -89,13 +91,9 @@ describeIngress("the inspector", (ingress) => {
     }
   });
 
-  it.each([
-    [[]],
-    [["--host-header", "rewrite"]],
-    [["--host-header", "127.0.0.1"]],
-  ])(
-    "answers no visitor although somebody else exposes its port, with %j",
-    async (flags) => {
+  it.each([["preserve"], ["rewrite"], ["INSPECTOR"]])(
+    "answers no visitor although somebody else exposes its port, with --host-header %s",
+    async (hostHeader) => {
       const upstream = await startUpstream(hello);
       const { home, env } = useCliHome();
       const victim = startExpose(
@@ -105,7 +103,11 @@ describeIngress("the inspector", (ingress) => {
       const inspector = await findInspector(victim, home);
       // Another home: this client knows nothing of the first one's run files.
       const leak = startExpose(
-        [`${inspector.port}`, "-s", "leak", ...flags, ...connection("bob")],
+        [
+          ...[`${inspector.port}`, "-s", "leak", ...connection("bob")],
+          "--host-header",
+          hostHeader.replace("INSPECTOR", `127.0.0.1:${inspector.port}`),
+        ],
         useCliHome().env,
       );
       await leak.waitFor(/through/);
@@ -135,4 +137,107 @@ describeIngress("the inspector", (ingress) => {
       });
     },
   );
+
+  it("is not reached by a tunnel that was there before it", async () => {
+    const port = await freePort();
+    const { home, env } = useCliHome();
+    const early = startExpose(
+      [`${port}`, "-s", "early", "--no-inspect", ...connection("bob")],
+      env,
+    );
+    await early.waitFor(/through/);
+    const late = startExpose(
+      ["8080", "--inspect-port", `${port}`, ...connection()],
+      env,
+    );
+    expect((await findInspector(late, home)).port).toBe(port);
+    const got = await visit(world.urlOf("early"), "/api/tunnels");
+    expect(got.status).toBe(502);
+    expect(got.text).not.toContain("public_url");
+    await early.waitFor(/is not open to visitors/);
+  });
+
+  it("answers scripts only with a token of their own, when one is set", async () => {
+    const { home, env } = useCliHome();
+    const TOKEN = "0123456789abcdef-of-my-own";
+    const expose = startExpose(["8080", ...connection()], {
+      ...env,
+      EXPOSE_API_TOKEN: TOKEN,
+    });
+    const inspector = await findInspector(expose, home);
+    for (const path of ["/api/tunnels", "/api/v1/status"]) {
+      const without = await fetch(`${inspector.url}${path}`);
+      expect(without.status).toBe(401);
+      const withIt = await fetch(`${inspector.url}${path}`, {
+        headers: { authorization: `Bearer ${TOKEN}` },
+      });
+      expect(withIt.status).toBe(200);
+    }
+    // The page and the command line have the token of the run as before.
+    expect((await inspector.fetch("/api/v1/status")).status).toBe(200);
+    expect((await runExpose(["logs"], env)).code).toBe(0);
+  });
+});
+
+it("an inspector answers no visitor of plain ssh -R", async () => {
+  const world = await startWorld("embedded");
+  onTestFinished(() => world.stop());
+  const { home, env } = useCliHome();
+  const victim = startExpose(
+    [
+      ...["8080", "-s", "victim", "--server", world.server],
+      ...["--identity", world.identity("alice"), "--accept-new-host-key"],
+    ],
+    env,
+  );
+  const { port, token } = await findInspector(victim, home);
+  const ssh = startSsh({
+    port: Number(world.server.split(":")[1]),
+    key: { ...useSshKey(), privateKeyFile: world.identity("bob") },
+    args: ["-R", `leak:80:127.0.0.1:${port}`],
+  });
+  await ssh.waitFor(new RegExp(world.urlOf("leak")));
+  for (const path of ["/", "/api/tunnels", "/api/v1/status"]) {
+    const got = await visit(world.urlOf("leak"), path, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(got.status).toBe(403);
+    expect(JSON.parse(got.text)).toMatchObject({
+      error: { code: "forwarded" },
+    });
+  }
+});
+
+it("an inspector answers no visitor of --bare, where nothing comes between", async () => {
+  const sshd = await startPlainSshd(["GatewayPorts clientspecified"]);
+  const world = await startWorld("embedded");
+  onTestFinished(() => world.stop());
+  const [port, remotePort] = [await freePort(), await freePort()];
+  const bare = startExpose(
+    [
+      ...[`${port}`, "--bare", "--server", sshd.server],
+      ...["--remote-port", `${remotePort}`],
+    ],
+    sshd.env,
+  );
+  await bare.waitFor(/through/);
+  const client = startExpose(
+    [
+      ...["8080", "--inspect-port", `${port}`, "--server", world.server],
+      ...["--identity", world.identity("alice"), "--accept-new-host-key"],
+    ],
+    sshd.env,
+  );
+  await findInspector(client, sshd.home);
+  // Nothing of the request gives away that it has come from elsewhere.
+  const answer = fetch(`http://127.0.0.2:${remotePort}/api/tunnels`, {
+    headers: { host: `127.0.0.1:${port}` },
+  }).then((response) => response.text());
+  await expect(answer).rejects.toThrow("fetch failed");
+  const refused = await runExpose(
+    [`${port}`, "--bare", "--server", sshd.server],
+    sshd.env,
+  );
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain("is the inspector of a running expose");
 });
