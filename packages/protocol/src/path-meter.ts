@@ -62,6 +62,7 @@ export function createPathMeter(options: PathMeterOptions): PathMeter {
   let sent = 0;
   let delivered = 0;
   let deliveredAt = 0;
+  let departedAt = 0;
   let marked = 0;
   let busyAt = -Infinity;
   let answeredAt = -Infinity;
@@ -71,6 +72,7 @@ export function createPathMeter(options: PathMeterOptions): PathMeter {
   let roundEnd = 0;
   // A peer that has not answered yet is not waited for.
   let limit = Infinity;
+  let onTheLine = Infinity;
   let spacing = MARK_BYTES;
   let roundTrip: number | undefined;
   let roundTripAt = 0;
@@ -80,7 +82,10 @@ export function createPathMeter(options: PathMeterOptions): PathMeter {
 
   function mark(at: number): void {
     // The first one after a pause: the time before it says nothing about the line.
-    if (outstanding === 0) deliveredAt = at;
+    if (outstanding === 0) {
+      deliveredAt = at;
+      departedAt = at;
+    }
     if (sent > marked) {
       if (at - busyAt > FORGET_MS) {
         rate.forget();
@@ -88,7 +93,7 @@ export function createPathMeter(options: PathMeterOptions): PathMeter {
       }
       busyAt = at;
     }
-    const before = { sent, at, delivered, deliveredAt };
+    const before = { sent, at, delivered, deliveredAt, departedAt };
     marked = sent;
     outstanding++;
     ping(() => answered(before));
@@ -99,12 +104,17 @@ export function createPathMeter(options: PathMeterOptions): PathMeter {
     outstanding--;
     answeredAt = at;
     measureRoundTrip(marker, at);
-    const elapsed = at - marker.deliveredAt;
+    // What was lost and sent again arrives all at once with what waited for it, faster than any line.
+    const elapsed = Math.max(
+      at - marker.deliveredAt,
+      marker.at - marker.departedAt,
+    );
     if (marker.sent > marker.delivered && elapsed > 0)
       rate.add((marker.sent - marker.delivered) / elapsed);
     if (marker.sent > delivered) {
       delivered = marker.sent;
       deliveredAt = at;
+      departedAt = marker.at;
     }
     if (marker.delivered >= roundEnd) {
       rate.endRound(wasFull);
@@ -145,7 +155,7 @@ export function createPathMeter(options: PathMeterOptions): PathMeter {
   function nextLimit(): number {
     const roundTripMs = roundTrip!;
     if (rate.best === 0) return START_BYTES;
-    const onTheLine = rate.best * roundTripMs;
+    onTheLine = rate.best * roundTripMs;
     if (probe !== undefined) return PROBE_GAIN * onTheLine;
     const queue = Math.max(MIN_BYTES, QUEUE_MS * rate.best);
     if (rate.isSteady)
@@ -177,7 +187,8 @@ export function createPathMeter(options: PathMeterOptions): PathMeter {
     room: () => limit - (sent - delivered),
     sent(bytes) {
       sent += bytes;
-      if (isFull()) wasFull = true;
+      // As much as the line holds, if it is as fast as was thought: then it shows whether it is.
+      if (sent - delivered >= Math.min(limit, onTheLine)) wasFull = true;
       markIfDue();
     },
     refresh() {
@@ -195,6 +206,8 @@ interface Marker {
   /** Bytes that had arrived when it was sent, and since when that was known. */
   readonly delivered: number;
   readonly deliveredAt: number;
+  /** When the last of those had been sent. */
+  readonly departedAt: number;
 }
 
 const ROUNDS = 5;
@@ -208,7 +221,7 @@ export interface RateFilter {
   readonly best: number;
   readonly isSteady: boolean;
   add(rate: number): void;
-  /** @param wasLimited whether we held the sender back: if not, its rate says nothing about the line */
+  /** @param wasLimited whether the line was full: if not, a lower rate says nothing about it */
   endRound(wasLimited: boolean): void;
   /** Begins to search again. */
   forget(): void;
