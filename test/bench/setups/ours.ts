@@ -22,7 +22,7 @@ export interface OursOptions {
   readonly accessLog: boolean;
   /** As shipped: the client is told of each request. */
   readonly watch: boolean;
-  /** The command, which keeps what passes for its inspector. Otherwise the API, without one. */
+  /** As shipped: the inspector keeps what passes. */
   readonly inspect: boolean;
   /** ssh2's native addon. As shipped: used where it could be built. */
   readonly addon: boolean;
@@ -162,13 +162,13 @@ limits: { tunnels-per-identity: 1000, sessions-per-identity: 1000 }
   return file;
 }
 
-/** The command that people type, or the API, which can do without an inspector. */
+/** The command that people type, or the API where it has no flag. */
 const startClient = (
   edge: RunningEdge,
   port: number,
   tunnel: string,
 ): Promise<Link> =>
-  edge.options.inspect
+  edge.options.watch
     ? startCli(edge, port, tunnel)
     : startApiClient(edge, port, [tunnel]);
 
@@ -189,6 +189,7 @@ async function startCli(
       ...[CLI, String(port), "--subdomain", tunnel, "--quiet"],
       ...["--server", serverOf(edge), "--identity", edge.key.file],
       "--accept-new-host-key",
+      ...(options.inspect ? ["--inspect-port", "0"] : ["--no-inspect"]),
     ],
     { HOME: home },
   );
@@ -213,6 +214,7 @@ async function startApiClient(
     sshConfig: "none",
     acceptNewHostKey: true,
     watchRequests: options.watch,
+    inspect: options.inspect && { port: 0, stateFolder: tempPath("state") },
   };
   const task: ApiClientTask = { session, port, names };
   const client = await startOurs(

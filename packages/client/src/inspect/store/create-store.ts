@@ -21,14 +21,14 @@ export interface StoreOptions {
   readonly explain?:
     | ((exchange: Exchange, requestBody: Buffer) => WebhookFacts | undefined)
     | undefined;
-  /** Default: 10,000 exchanges in memory. */
+  /** Default: 5,000 exchanges in memory. */
   readonly maxExchanges?: number | undefined;
-  /** Default: 64 MiB in memory. */
+  /** Default: 48 MiB in memory. */
   readonly maxBytes?: number | undefined;
 }
 
-const MAX_EXCHANGES = 10_000;
-const MAX_BYTES = 64 * 1_024 * 1_024;
+const MAX_EXCHANGES = 5_000;
+const MAX_BYTES = 48 * 1_024 * 1_024;
 // The sink is called between two chunks of a stream: all that costs is done for many exchanges at once, a little later.
 const SETTLE_MS = 50;
 // A filter looks at so many exchanges of the history at a time; streams go on in between.
@@ -151,15 +151,16 @@ export function createStore(options: StoreOptions = {}): ExchangeStore {
     const exchange = record.capture.exchange();
     if (exchange.timing.requestEndMs === undefined && !record.finished) return;
     record.explained = true;
-    if (!exchange.request) return;
-    try {
-      record.webhook = explain(
-        exchange,
-        Buffer.concat([...record.capture.requestBody]),
-      );
-    } catch {
-      // It reads what strangers send. That it cannot is no reason to lose the exchange.
-    }
+    if (exchange.request)
+      try {
+        record.webhook = explain(
+          exchange,
+          Buffer.concat([...record.capture.requestBody]),
+        );
+      } catch {
+        // It reads what strangers send. That it cannot is no reason to lose the exchange.
+      }
+    if (record.finished) record.snapshot = withWebhook(exchange, record);
   }
 
   async function list({ filter, limit, before }: ExchangeQuery): Promise<{
@@ -250,13 +251,15 @@ const NO_BODIES: StoredBodies = {
 
 function exchangeOf(record: MemoryRecord): Exchange {
   if (record.snapshot) return record.snapshot;
-  const plain = record.capture.exchange();
-  const exchange = record.webhook
-    ? { ...plain, webhook: record.webhook }
-    : plain;
+  const exchange = withWebhook(record.capture.exchange(), record);
   if (record.finished) record.snapshot = exchange;
   return exchange;
 }
+
+const withWebhook = (
+  exchange: Exchange,
+  { webhook }: MemoryRecord,
+): Exchange => (webhook ? { ...exchange, webhook } : exchange);
 
 function bodiesOf({ requestBody, responseBody }: Capture): StoredBodies {
   return {

@@ -15,7 +15,7 @@ import {
   type ConnectionInfo,
   type KeepLimits,
 } from "./open-capture.ts";
-import type { RateBudget } from "./rate-budget.ts";
+import type { RateBudget } from "../rate-budget.ts";
 import { createEventReader, type EventReader } from "./event-reader.ts";
 import { createSide, type NextMessage } from "./side.ts";
 import {

@@ -3,13 +3,13 @@ import type { CaptureSink } from "../capture.ts";
 import { tapConnection, type ConnectionTap } from "./connection-tap.ts";
 import { createKeptBytes } from "./kept-bytes.ts";
 import type { ConnectionInfo } from "./open-capture.ts";
-import { createRateBudget } from "./rate-budget.ts";
+import { createRateBudget } from "../rate-budget.ts";
 
 /** Settings of {@link createTap}; every one has a default. */
 export interface TapOptions {
   /** Of each body. Default: 1 MiB. */
   readonly maxBodyBytes?: number | undefined;
-  /** Exchanges a second in the long run; more pass unseen. Default: 500. */
+  /** Exchanges a second in the long run; more pass unseen. Default: 200. */
   readonly maxPerSecond?: number | undefined;
 }
 
@@ -20,7 +20,7 @@ const MAX_BODY_BYTES = 1_024 * 1_024;
 const MAX_MESSAGES = 1_000;
 // Of all exchanges that are open at a time.
 const MAX_OPEN_BYTES = 64 * 1_024 * 1_024;
-const MAX_PER_SECOND = 500;
+const MAX_PER_SECOND = 200;
 const BURST = 1_000;
 
 /** @param sink hears of each exchange */

@@ -2,12 +2,15 @@
 import { Worker } from "node:worker_threads";
 import type { Exchange, ExchangeMessage } from "@expose/protocol";
 import type { StoredBodies } from "../../capture.ts";
+import { createRateBudget } from "../../rate-budget.ts";
 import type { History, HistoryRecord } from "../history.ts";
 import type { HistoryFileOptions, Row, Totals } from "./history-file.ts";
 import type { Failure, Question, Report } from "./wire.ts";
 
 /** Settings of {@link openHistory}. */
 export interface HistoryOptions extends HistoryFileOptions {
+  /** How many exchanges are written. Default: 100 a second, 1,000 after a quiet time. */
+  readonly rows?: { perSecond: number; burst: number } | undefined;
   /** Default: the one beside the bundle. */
   readonly workerFile?: string | URL | undefined;
   /** Hears once why there is no history on disk any more, and of files moved aside: sentences for a terminal. */
@@ -20,12 +23,14 @@ const WRITE_EVERY_MS = 500;
 const MAX_WAITING_BYTES = 32 * 1_024 * 1_024;
 // Another process keeps its turn for that long, or a disk does not answer: then it is over for this run.
 const MAX_TURN_FAILURES = 4;
+// A row takes a sixth of a millisecond of the worker's time. Of a flood that is sampled anyway the history has fewer.
+const ROWS = { perSecond: 100, burst: 1_000 };
 const CLOSE_MS = 5_000;
 const ROW_BYTES = 2_048;
 
 /** Prepares a history. Nothing is opened yet. */
 export function openHistory(options: HistoryOptions): History {
-  const { workerFile, warn, ...fileOptions } = options;
+  const { workerFile, warn, rows: _rows, ...fileOptions } = options;
   const calls = new Map<
     number,
     { resolve(value: unknown): void; reject(error: Error): void }
@@ -37,6 +42,7 @@ export function openHistory(options: HistoryOptions): History {
   let timer: NodeJS.Timeout | undefined;
   let flushing: Promise<void> | undefined;
   let turnFailures = 0;
+  const budget = createRateBudget(options.rows ?? ROWS);
   let failure: string | undefined;
   let totals: Totals = { exchanges: 0, bytes: 0 };
   let closing: Promise<void> | undefined;
@@ -79,6 +85,7 @@ export function openHistory(options: HistoryOptions): History {
   };
 
   function take({ exchange, bodies, messages }: HistoryRecord): void {
+    if (!budget.admit()) return;
     const { request, response } = bodies;
     const size = request.length + response.length + sizeOf(messages);
     const withBodies = waitingBytes + size <= MAX_WAITING_BYTES;
