@@ -5,6 +5,7 @@ import { build } from "esbuild";
 import { findLicences } from "./licences.mjs";
 import { nativeAddons } from "./native-addons.mjs";
 import { inRoot } from "./paths.mjs";
+import { sessionName } from "./session-name.mjs";
 import { replaceFile } from "./replace-file.mjs";
 
 /** Each program and library that is shipped. */
@@ -106,11 +107,8 @@ export async function bundle({
     footer: { js: close },
     // The launcher reads it as Latin-1, which is the fastest.
     charset: "ascii",
-    plugins: [nativeAddons],
-    // ssh2 compares `constructor.name` with "Session": a bundle that is minified, or where our own Session made esbuild
-    // rename ssh2's, never closes its channels.
+    plugins: [nativeAddons, sessionName],
     minify: false,
-    keepNames: true,
     legalComments: "none",
     logLevel: "warning",
     metafile: true,

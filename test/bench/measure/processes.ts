@@ -38,6 +38,12 @@ export function cpuSeconds(pids: readonly number[]): number {
   return ticks / TICKS_PER_S;
 }
 
+/** CPU seconds of the children of this process that have ended and were awaited. */
+export function endedChildrenSeconds(): number {
+  const stat = readStat(process.pid) ?? [];
+  return (Number(stat[13]) + Number(stat[14])) / TICKS_PER_S;
+}
+
 /** Resident and proportional memory of processes in MiB. */
 export function memoryMib(pids: readonly number[]): {
   rss: number;

@@ -25,12 +25,19 @@ export function startCosts(roles: Roles): () => RoleCosts {
   };
 }
 
+// A process that a role names is that role's, whoever started it; all other children are their parents'.
 function snapshot(
   roles: Roles,
 ): Record<string, { seconds: number; pids: readonly number[] }> {
+  const named = Object.entries(roles).map(
+    ([role, list]) => [role, list()] as const,
+  );
   return Object.fromEntries(
-    Object.entries(roles).map(([role, list]) => {
-      const pids = processTree(list());
+    named.map(([role, own]) => {
+      const elsewhere = new Set(
+        named.flatMap(([other, pids]) => (other === role ? [] : pids)),
+      );
+      const pids = processTree(own).filter((pid) => !elsewhere.has(pid));
       return [role, { seconds: cpuSeconds(pids), pids }];
     }),
   );

@@ -8,9 +8,11 @@ const HEAD_HEIGHT = 44;
 // One colour a part, readable on light and dark pages.
 const COLOURS: Readonly<Record<string, string>> = {
   edge: "#4c78a8",
+  workers: "#72b7b2",
   sshd: "#f58518",
   client: "#54a24b",
   upstream: "#9d755d",
+  visitors: "#b0b7c3",
 };
 
 /** The whole SVG document. */

@@ -5,6 +5,7 @@ import type { SessionOptions } from "@expose/client";
 import { freePort } from "../../harness/plain-sshd.ts";
 import { stop, type RunningProgram } from "../../harness/processes.ts";
 import { startSshd, type Sshd } from "../../harness/sshd.ts";
+import { processTree } from "../measure/processes.ts";
 import type { BenchWorld, Link, Server, Setup, Target } from "../model.ts";
 import { API_CLIENT, CLI, EDGE, HIDE_ADDON } from "../paths.ts";
 import type { Place } from "../place.ts";
@@ -98,6 +99,9 @@ async function openEdge(
   return {
     roles: {
       edge: () => [edge.child.pid!],
+      ...((options.workers ?? 1) > 1
+        ? { workers: () => childrenOf(edge.child.pid!) }
+        : {}),
       ...(sshd ? { sshd: () => sshd.sessionProcesses() } : {}),
     },
     connect: (port, tunnel) =>
@@ -130,6 +134,9 @@ async function openEdge(
     },
   };
 }
+
+const childrenOf = (pid: number): number[] =>
+  processTree([pid]).filter((child) => child !== pid);
 
 function writeConfig(parts: {
   world: BenchWorld;

@@ -1,6 +1,7 @@
 // Requests as fast as they go through, made by wrk.
 import { runWrk, type LoadOptions } from "../load/wrk.ts";
 import type { OriginKind } from "../load/origin.ts";
+import { endedChildrenSeconds } from "../measure/processes.ts";
 import { startCosts } from "../measure/roles.ts";
 import type { Workload } from "../model.ts";
 import { startCarried } from "./carried.ts";
@@ -17,7 +18,16 @@ interface Definition {
   readonly origin?: OriginKind;
   /** Count bytes instead of requests. */
   readonly bulk?: boolean;
+  /** Show what making the load costs as well. */
+  readonly visitors?: boolean;
+  /** Default: those that are compared with others. */
+  readonly setups?: readonly string[];
 }
+
+const MORE_CORES = {
+  visitors: true,
+  setups: ["embedded", "embedded-2w", "openssh", "openssh-2w"],
+} as const;
 
 const WARM_UP_S = 1;
 
@@ -27,7 +37,7 @@ const define = (definition: Definition): Workload => ({
   unit: definition.bulk ? "MB/s" : "req/s",
   better: "more",
   cpuPer: definition.bulk ? "GB" : "10k requests",
-  setups: COMPARED,
+  setups: definition.setups ?? COMPARED,
   rounds: 3,
   async start(setup, world, { seconds }) {
     const carried = await startCarried(
@@ -41,8 +51,11 @@ const define = (definition: Definition): Workload => ({
       close,
       async sample() {
         const stopCosts = startCosts(roles);
+        const visitorsBefore = endedChildrenSeconds();
         const result = await runWrk(target, { ...definition.load, seconds });
         const { cpu, rssMib } = stopCosts();
+        if (definition.visitors)
+          cpu["visitors"] = endedChildrenSeconds() - visitorsBefore;
         const amount = definition.bulk
           ? result.bytes / 1e9
           : result.requests / 10_000;
@@ -83,6 +96,20 @@ export const loadWorkloads: readonly Workload[] = [
     name: "close64",
     about: "GET of 1 KiB, 64 at a time, each on a connection of its own",
     load: { path: "/1k", connections: 64, close: true },
+  }),
+  define({
+    name: "cores",
+    about:
+      "GET of 1 KiB over 64 kept connections, with one worker and with two",
+    load: { path: "/1k", connections: 64 },
+    ...MORE_CORES,
+  }),
+  define({
+    name: "cores-close",
+    about:
+      "GET of 1 KiB, 64 at a time, each on a connection of its own, with one worker and with two",
+    load: { path: "/1k", connections: 64, close: true },
+    ...MORE_CORES,
   }),
   define({
     name: "bulk",
