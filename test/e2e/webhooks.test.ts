@@ -124,7 +124,9 @@ describeIngress("webhooks", (ingress) => {
     const old = sign(event, Date.now() - 600_000);
     await post(event, old);
     const file = join(home, "checkout.http");
-    const saved = await runExpose(["save", "last", file], env);
+    const [listed] = eventsOf(await runExpose(["logs", "--json"], env));
+    const id = String(listed?.["id"]);
+    const saved = await runExpose(["save", id, file], env);
     expect(saved).toMatchObject({ code: 0, stdout: "" });
     const text = readFileSync(file, "utf8");
     expect(text).toContain("# stripe checkout.session.completed");
@@ -147,10 +149,19 @@ describeIngress("webhooks", (ingress) => {
     // The host that it had through the tunnel.
     expect(got.at(-1)?.host).toBe(got[0]?.host);
 
+    // The client that runs has the secret: its replay signs too.
+    const replayed = await runExpose(
+      ["replay", "--last", "--sign", "stripe", "--json"],
+      env,
+    );
+    // 400 before and 200 now: the answer is of another class.
+    expect(replayed.code).toBe(1);
+    expect(got.at(-1)).toMatchObject({ body: event, valid: true });
+
     const whole = join(home, "whole.http");
-    await runExpose(["save", "last", whole, "--with-secrets"], env);
+    await runExpose(["save", id, whole, "--with-secrets"], env);
     expect(readFileSync(whole, "utf8")).toContain("authorization: Bearer hush");
-    const again = await runExpose(["save", "last", file], env);
+    const again = await runExpose(["save", id, file], env);
     expect(again).toMatchObject({ code: 3 });
     expect(again.stderr).toContain("--force");
   });

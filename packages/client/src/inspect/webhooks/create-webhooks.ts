@@ -87,7 +87,11 @@ export function createWebhooks(options: {
       if (!entry) return undefined;
       const { provider, variable, secrets } = entry;
       return budget.spend((thorough) => {
-        const request = createWebhookRequest(exchange, body);
+        const request = createWebhookRequest(
+          exchange,
+          body,
+          thorough ? undefined : MAX_HURRIED_BYTES,
+        );
         const { event, object } = provider.describe(request);
         return {
           provider: provider.name,
@@ -181,6 +185,8 @@ function listProviders(settings: WebhooksSettings): WebhookProvider[] {
 
 // Anybody may send requests that look like webhooks, and the search for a cause takes milliseconds.
 const MAX_SEARCH_MS_PER_S = 100;
+// Once that is used up, events are read out of small bodies only; signatures are checked in any case.
+const MAX_HURRIED_BYTES = 16 * 1024;
 
 function createBudget(): {
   spend<T>(work: (thorough: boolean) => T): T;

@@ -17,9 +17,11 @@ export interface WebhookRequest {
   field(name: string): string | undefined;
 }
 
+/** @param maxReadBytes how long a body may be for something to be read out of it; longer ones name no event */
 export function createWebhookRequest(
   exchange: Exchange,
   body: Buffer,
+  maxReadBytes = MAX_READ_BYTES,
 ): WebhookRequest {
   const headers = exchange.request?.headers ?? [];
   const names = new Map<string, string>();
@@ -34,7 +36,7 @@ export function createWebhookRequest(
   let json: { value: unknown } | undefined;
   const readFields = (): URLSearchParams =>
     (fields ??= new URLSearchParams(
-      isForm && body.length <= MAX_READ_BYTES ? body.toString() : "",
+      isForm && body.length <= maxReadBytes ? body.toString() : "",
     ));
 
   return {
@@ -47,7 +49,10 @@ export function createWebhookRequest(
     field: (name) => shorten(readFields().get(name)),
     text(...path) {
       json ??= {
-        value: parseJson(isForm ? readFields().get("payload") : body),
+        value: parseJson(
+          isForm ? readFields().get("payload") : body,
+          maxReadBytes,
+        ),
       };
       let value = json.value;
       for (const key of path)
@@ -68,8 +73,8 @@ export function createWebhookRequest(
 const MAX_READ_BYTES = 256 * 1024;
 const MAX_TEXT = 200;
 
-function parseJson(text: string | Buffer | null): unknown {
-  if (text === null || text.length === 0 || text.length > MAX_READ_BYTES)
+function parseJson(text: string | Buffer | null, maxBytes: number): unknown {
+  if (text === null || text.length === 0 || text.length > maxBytes)
     return undefined;
   try {
     return JSON.parse(text.toString()) as unknown;
