@@ -1,4 +1,5 @@
 // What was captured, as a HAR file, opened in the network panel of Chromium's own developer tools.
+// one ingress only: what is looked at is the file, and both ingresses give the same one (webhooks.test.ts saves in both)
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
