@@ -30,7 +30,7 @@ export interface PathMeter {
   refresh(): void;
 }
 
-// Until the line is known. As much in the first round trip as TCP itself sends after its fourth.
+// Until the line is known. As much in the first round trip as TCP itself sends in its first four.
 const START_BYTES = 256 * 1024;
 // One piece as Node reads them: with less on their way some sources would take turns being alone on the line.
 const MIN_BYTES = 64 * 1024;
@@ -167,6 +167,8 @@ export function createPathMeter(options: PathMeterOptions): PathMeter {
   }
 
   function markIfDue(): void {
+    // One that never answers is asked no more, or those who wait for its answers would pile up.
+    if (roundTrip === undefined) return;
     const unmarked = sent - marked;
     if (unmarked >= spacing || (isFull() && isDueWhenFull(unmarked)))
       mark(now());

@@ -77,7 +77,7 @@ export function createReceiveWindow(
   let roundAt: number | undefined;
   let roundBytes = 0;
 
-  const floor = (): number => (path.isProbing ? PROBE_GAIN * target : target);
+  const goal = (): number => (path.isProbing ? PROBE_GAIN * target : target);
 
   function measure(): void {
     const at = now();
@@ -136,7 +136,7 @@ export function createReceiveWindow(
       if (target - open - unread < least) return 0;
       measure();
       pay(unread);
-      const amount = Math.floor(floor() - open - unread);
+      const amount = Math.floor(goal() - open - unread);
       if (amount < Math.min(least, part * target)) return 0;
       open += amount;
       return amount;
