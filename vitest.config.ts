@@ -1,4 +1,4 @@
-// The four test projects. No retries anywhere: a test that fails now and then is a bug.
+// The test projects. No retries anywhere: a test that fails now and then is a bug.
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -18,8 +18,19 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
+          exclude: ["test/e2e/inspector/**"],
           globalSetup: "infra/dev/vitest-build.mjs",
           testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          // Whole-system tests too, apart because a browser takes its time.
+          name: "browser",
+          include: ["test/e2e/inspector/**/*.test.ts"],
+          globalSetup: "infra/dev/vitest-build.mjs",
+          testTimeout: 60_000,
           hookTimeout: 60_000,
         },
       },

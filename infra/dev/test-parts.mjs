@@ -28,6 +28,7 @@ export const parts = {
   unit: () => vitest("unit"),
   arch: () => vitest("arch"),
   e2e: () => vitest("e2e"),
+  browser: () => vitest("browser"),
   // Empty until its first suite; vitest fails when it finds no tests.
   ...(existsSync(inRoot("test/conformance")) && {
     conformance: () => vitest("conformance"),

@@ -113,7 +113,7 @@ const states: Record<
 };
 
 describe.each(looks)("in $name", ({ options, ...look }) => {
-  test("no state of the page has a fault", { timeout: 60_000 }, async () => {
+  test("no state of the page has a fault", async () => {
     const faults: Record<string, string[]> = {};
     for (const [state, reach] of Object.entries(states)) {
       const client = await startFakeClient();

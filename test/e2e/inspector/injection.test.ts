@@ -108,7 +108,7 @@ const chunks = Array.from(
 
 test.each(chunks)(
   "payloads from number $from on stay text in every field",
-  { timeout: 60_000 },
+
   async ({ chunk }) => {
     const client = await startFakeClient();
     const exchanges = chunk.flatMap(hostileExchanges);
