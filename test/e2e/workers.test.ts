@@ -1,17 +1,25 @@
 // An edge with two worker processes: whichever of them a visitor, a session or a signal reaches, it is one edge.
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import type { ExposeError, RequestInfo, Tunnel } from "@expose/client";
 import { startSsh, useSshKey } from "../harness/openssh-client.ts";
 import { descendants } from "../harness/process-table.ts";
+import { startProgram, stop } from "../harness/processes.ts";
 import { echo, hello, startUpstream } from "../harness/upstreams.ts";
 import { visit } from "../harness/visit.ts";
 import { describeIngress, startWorld, type World } from "../harness/worlds.ts";
+
+const EDGE_MAIN = fileURLToPath(
+  new URL("../../packages/edge/dist/main.js", import.meta.url),
+);
 
 /** More connections than one worker takes of a burst: with two, the kernel gives each of them some. */
 const CONNECTIONS = 48;
@@ -335,6 +343,27 @@ it("opens tunnels of plain ssh with several workers, in the order in which it as
   for (const name of names)
     for (let i = 0; i < 12; i++)
       await ssh.waitFor(new RegExp(`/${name}/${i}\\b`));
+});
+
+it("ends with the error of the worker that cannot listen", async () => {
+  const taken = createServer();
+  taken.listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  onTestFinished(() => void taken.close());
+  const { port } = taken.address() as AddressInfo;
+  const folder = mkdtempSync(join(tmpdir(), "expose-taken-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const edge = startProgram(process.execPath, [
+    ...[EDGE_MAIN, "serve", "--config", "none", "--workers", "2"],
+    ...["--state-dir", folder, "--listen", `127.0.0.1:${port}`],
+    ...["--ingress-embedded-listen", "127.0.0.1:0"],
+    ...["--admin-listen", "127.0.0.1:0"],
+  ]);
+  onTestFinished(() => stop(edge));
+  // That of listen-failed.
+  expect((await edge.exited).code).toBe(4);
+  expect(edge.stderr).toContain(`127.0.0.1:${port}`);
+  expect(edge.stderr).toContain("[listen-failed]");
 });
 
 it("leaves no process, socket or folder behind when the primary is killed", async () => {

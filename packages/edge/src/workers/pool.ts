@@ -141,11 +141,11 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     member.channel.close();
     options.gone(number);
     if (!replacing) return;
-    log.error("worker died", { worker: number, pid: pidOf(member), how });
     if (starting)
       return starting.reject(
         new Error(`A worker died as it started (${how}).`),
       );
+    log.error("worker died", { worker: number, pid: pidOf(member), how });
     const lived = performance.now() - member.startedAt;
     failures = lived > SETTLED_MS ? 0 : failures + 1;
     restarts++;

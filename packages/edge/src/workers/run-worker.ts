@@ -5,6 +5,8 @@ import { createChannel } from "./channel.ts";
 import type { ToPrimary, ToWorker, WorkerStart } from "./messages.ts";
 import { createWorkerEdge, type WorkerEdge } from "./worker-edge.ts";
 
+const LAST_WORDS_MS = 1_000;
+
 /** Serves until the primary ends it, or is gone itself. */
 export function runWorker(): void {
   let edge: Promise<WorkerEdge> | undefined;
@@ -28,12 +30,7 @@ export function runWorker(): void {
   // The state of a process that met a bug is unknown; the primary starts another.
   process.on("uncaughtException", (error) => {
     const fields = { error: stackOf(error) };
-    process.send?.(
-      { m: { t: "log", level: "error", message: "bug", fields } },
-      undefined,
-      {},
-      () => process.exit(1),
-    );
+    endWith({ t: "log", level: "error", message: "bug", fields });
   });
   channel.tell({ t: "hello" });
 
@@ -54,7 +51,16 @@ export function runWorker(): void {
     } catch (error) {
       const { message } = error as Error;
       const code = error instanceof EdgeError ? error.code : undefined;
-      channel.tell({ t: "failed", code, message });
+      // What could not be listened on may be free when the next one tries.
+      endWith({ t: "failed", code, message });
     }
   }
+}
+
+// Ends the process when its last words have left, or cannot.
+function endWith(message: ToPrimary): void {
+  setTimeout(() => process.exit(1), LAST_WORDS_MS);
+  if (process.connected)
+    process.send!({ m: message }, undefined, {}, () => process.exit(1));
+  else process.exit(1);
 }
