@@ -121,9 +121,6 @@ function eachHeader(
 // Fields of one name become a list.
 function headersMember(record: RequestRecord, format: RecordFormat): string {
   let members = "";
-  const add = (key: string, value: string): void => {
-    members += members === "" ? `${key}:${value}` : `,${key}:${value}`;
-  };
   let omitted: number;
   if (repeatsName(record.rawHeaders)) {
     const lists = new Map<string, string[]>();
@@ -134,12 +131,12 @@ function headersMember(record: RequestRecord, format: RecordFormat): string {
       else lists.set(key, [quoted(value)]);
     });
     for (const [key, values] of lists)
-      add(key, values.length === 1 ? values[0]! : `[${values.join(",")}]`);
+      members += `,${key}:${values.length === 1 ? values[0] : `[${values.join(",")}]`}`;
   } else
-    omitted = eachHeader(record, format, (name, value) =>
-      add(keyOf(name), quoted(value)),
-    );
-  return `,"headers":{${members}}${omitted > 0 ? `,"headersOmitted":${omitted}` : ""}`;
+    omitted = eachHeader(record, format, (name, value) => {
+      members += `,${keyOf(name)}:${quoted(value)}`;
+    });
+  return `,"headers":{${members.slice(1)}}${omitted > 0 ? `,"headersOmitted":${omitted}` : ""}`;
 }
 
 // Looking is cheaper than collecting, up to some number; from there on it says yes without looking.

@@ -4,7 +4,7 @@ import type { Freshness, NoConnection, PoolWaiter } from "./pool.ts";
 import type { Refusal } from "./refusal.ts";
 import { RequestBody } from "./request-body.ts";
 import type { ResponseHead } from "./response-head.ts";
-import type { Share, Sharer } from "./shares.ts";
+import type { EvictionLoss, Share, Sharer } from "./shares.ts";
 import type { TunnelState } from "./tunnel-state.ts";
 import type {
   ConnectionFailure,
@@ -76,9 +76,12 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
     if (connection) this.onConnection(connection);
   }
 
-  get evictable(): boolean {
+  get evictionLoss(): EvictionLoss {
     const { connectedAt, engine } = this.#visit;
-    return connectedAt > 0 && engine.coarseNow - connectedAt > EVICTABLE_MS;
+    if (connectedAt === 0 || engine.coarseNow - connectedAt <= EVICTABLE_MS)
+      return undefined;
+    if (!this.#answerHead) return 0;
+    return engine.coarseNow - this.#movedAt > EVICTABLE_MS ? 1 : 2;
   }
 
   evict(): void {

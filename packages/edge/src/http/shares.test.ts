@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { get, request, useEdge, useRawUpstream } from "./edge.fixture.ts";
-import { Shares, type Share } from "./shares.ts";
+import { Shares, type EvictionLoss, type Share } from "./shares.ts";
 import { useWire } from "./wire.fixture.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -20,12 +20,12 @@ class Visitor {
     this.#key = key;
   }
 
-  wants(count: number, evictable = true): this {
+  wants(count: number, loss: EvictionLoss | "young" = 0): this {
     for (let i = 0; i < count; i++) {
       const number = this.#sharers.length;
       this.share = this.#shares.enter(this.#key);
       const sharer = {
-        evictable,
+        evictionLoss: loss === "young" ? undefined : loss,
         onShare: () => void this.served.push(number),
         evict: () => {
           this.evicted.push(number);
@@ -52,8 +52,8 @@ describe("the shares of a tunnel", () => {
 
   test("pass what is given back to visitors in turn, and to each one's requests in order", () => {
     const shares = new Shares(1_000, 3);
-    const a = new Visitor(shares, "a").wants(4, false);
-    const b = new Visitor(shares, "b").wants(3, false);
+    const a = new Visitor(shares, "a").wants(4, "young");
+    const b = new Visitor(shares, "b").wants(3, "young");
     // a has two and b the last one, which is for whoever has none.
     expect([a.served, b.served]).toEqual([[0, 1], [0]]);
     b.ends(0);
@@ -88,17 +88,42 @@ describe("the shares of a tunnel", () => {
       expect(share.taken.size).toBeGreaterThanOrEqual(1);
   });
 
+  test("end of what a visitor has what loses least, however old the rest is", () => {
+    const shares = new Shares(1_000, 4);
+    const most = new Visitor(shares, "most").wants(1, 2).wants(1, 1);
+    for (const key of ["1", "2"]) new Visitor(shares, key).wants(1);
+    const next = new Visitor(shares, "next").wants(1);
+    expect([most.evicted, next.served]).toEqual([[1], [0]]);
+    const unanswered = new Shares(1_000, 4);
+    const other = new Visitor(unanswered, "other").wants(1, 1).wants(1, 0);
+    for (const key of ["1", "2", "3"]) new Visitor(unanswered, key).wants(1);
+    expect(other.evicted).toEqual([1]);
+  });
+
+  test("take nothing from a visitor who is alone, nor for one who has something", () => {
+    const shares = new Shares(1_000, 4);
+    const alone = new Visitor(shares, "alone").wants(9);
+    shares.sweep();
+    expect([alone.served, alone.evicted]).toEqual([[0, 1], []]);
+    const second = new Visitor(shares, "second").wants(3);
+    const third = new Visitor(shares, "third").wants(3);
+    shares.sweep();
+    expect([second.served, third.served]).toEqual([[0], [0]]);
+    expect(alone.evicted).toEqual([]);
+  });
+
   test("end nobody who has had it for a short time, or who has only one", () => {
-    const shares = new Shares(1_000, 2);
-    const young = new Visitor(shares, "young").wants(1, false);
+    const shares = new Shares(1_000, 4);
+    const young = new Visitor(shares, "young").wants(2, "young");
     const [one, two] = [new Visitor(shares, "1"), new Visitor(shares, "2")];
     one.wants(1);
     two.wants(1);
-    expect([young.evicted, one.evicted, two.served]).toEqual([[], [], []]);
+    const three = new Visitor(shares, "3").wants(1);
     shares.sweep();
-    expect(two.served).toEqual([]);
+    expect([young.evicted, one.evicted, two.evicted]).toEqual([[], [], []]);
+    expect(three.served).toEqual([]);
     one.ends(0);
-    expect(two.served).toEqual([0]);
+    expect(three.served).toEqual([0]);
   });
 
   test("forget who has left, and whoever no longer waits", () => {
@@ -119,7 +144,7 @@ describe("the shares of a tunnel", () => {
     let gone = 0;
     for (let i = 0; i < 2; i++) {
       const sharer = {
-        evictable: false,
+        evictionLoss: undefined,
         evict() {},
         onShare() {
           gone++;
@@ -198,6 +223,65 @@ test("a visitor who holds more than one connection loses the oldest to one who h
   served.write(OK);
   await other.until(/ok$/);
   expect(slow[1]!.text).toBe("");
+});
+
+test("visitors behind a trusted proxy count each for themselves, so that none loses a stream to another", async () => {
+  const upstream = await useRawUpstream();
+  const { connect, records, advance } = await useEdge(upstream.port, {
+    trustedProxies: ["127.0.0.1"],
+    limits: { connectionsPerTunnel: 4 },
+  });
+  const streams = [];
+  for (let visitor = 1; visitor <= 4; visitor++) {
+    const wire = await connect();
+    wire.write(request("GET", "/", [`X-Forwarded-For: 192.0.2.${visitor}`]));
+    const server = await upstream.wire(visitor - 1);
+    await server.until("\r\n\r\n");
+    server.write("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+    await wire.until("\r\n\r\n");
+    streams.push({ wire, server });
+  }
+  const fifth = await connect();
+  fifth.write(request("GET", "/", ["X-Forwarded-For: 192.0.2.5"]));
+  await advance(20_000);
+  expect(records).toEqual([]);
+  for (const { wire, server } of streams) {
+    server.write("data: 1\n\n");
+    await wire.until("data: 1\n\n");
+  }
+});
+
+test("WebSockets take nothing of what requests share, and are not ended for them", async () => {
+  const upstream = await useRawUpstream();
+  const { port, records, advance } = await useEdge(upstream.port, {
+    limits: { connectionsPerTunnel: 1 },
+  });
+  for (let i = 0; i < 3; i++) {
+    const socket = await useWire(port);
+    socket.write(
+      request("GET", "/", [
+        ...["Connection: Upgrade", "Upgrade: websocket"],
+        ...[
+          "Sec-WebSocket-Version: 13",
+          "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+        ],
+      ]),
+    );
+    const server = await upstream.wire(i);
+    await server.until("\r\n\r\n");
+    server.write(
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    );
+    await socket.until("\r\n\r\n");
+  }
+  await advance(6_000);
+  const other = await useWire(port, { localAddress: "127.0.0.2" });
+  other.write(request("GET", "/other"));
+  const served = await upstream.wire(3);
+  await served.until("/other");
+  served.write(OK);
+  await other.until(/ok$/);
+  expect(records.map(({ target }) => target)).toEqual(["/other"]);
 });
 
 test("a visitor whose uploads never end does not keep others from the tunnel", async () => {

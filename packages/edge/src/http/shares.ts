@@ -1,11 +1,22 @@
 // Divides a tunnel among its visitors: however much one of them, or many, hold on to, the others get through.
 
+/** How much is lost when a request is ended, from nothing on. */
+export type EvictionLoss =
+  /** Nothing has been answered: its visitor is told to come back. */
+  | 0
+  /** The answer has begun, and has not moved for a while. */
+  | 1
+  /** The answer moves. */
+  | 2
+  /** It has had its connection for too short a time to be ended at all. */
+  | undefined;
+
 /** A request that wants a connection. */
 export interface Sharer {
   /** A connection may be taken now, and counts as taken. */
   onShare(): void;
-  /** Whether it has had one for so long that it may be ended for a visitor who has none. */
-  readonly evictable: boolean;
+  /** How much is lost when it is ended for a visitor who has none. */
+  readonly evictionLoss: EvictionLoss;
   /** It is ended, and gives its share back. */
   evict(): void;
 }
@@ -25,8 +36,11 @@ export interface Share {
  * Who has how much of one tunnel. A visitor may have as much as is left for all others, so alone a half, and each of n
  * who all want more ends up with one part of n + 1 (Choudhury and Hahne, "Dynamic queue length thresholds for shared-
  * memory packet switches", 1998): there is room for whoever comes next. That takes requests that end. Where they do not,
- * because slow uploads or streams hold everything, a visitor who has nothing gets the connection that the one who has
- * most has had for the longest time.
+ * because slow uploads or streams hold everything, a visitor who has nothing gets a connection of the one who has most:
+ * the one whose end loses least, and of those the one that was had for the longest time.
+ *
+ * So nobody loses anything while a connection is free, nor for a visitor who has one already; and a visitor with a single
+ * request never does. WebSockets have connections of their own and no part in this.
  */
 export class Shares {
   readonly #maxRequests: number;
@@ -153,13 +167,26 @@ export class Shares {
     let most = 1;
     let victim: Sharer | undefined;
     for (const { taken } of this.#shares.values()) {
-      if (taken.size <= most) continue;
-      const [oldest] = taken;
-      if (!oldest!.evictable) continue;
+      const candidate = taken.size > most ? leastLoss(taken) : undefined;
+      if (!candidate) continue;
       most = taken.size;
-      victim = oldest;
+      victim = candidate;
     }
     victim?.evict();
     return victim !== undefined;
   }
+}
+
+// The oldest of those whose end loses least; undefined when none may be ended.
+function leastLoss(taken: ReadonlySet<Sharer>): Sharer | undefined {
+  let least = Number.POSITIVE_INFINITY;
+  let found: Sharer | undefined;
+  for (const sharer of taken) {
+    const loss = sharer.evictionLoss;
+    if (loss === undefined || loss >= least) continue;
+    least = loss;
+    found = sharer;
+    if (loss === 0) break;
+  }
+  return found;
 }
