@@ -15,3 +15,8 @@ export const API_CLIENT = join(CACHE, "client.mjs");
 export const HIDE_ADDON = inRoot("test/bench/setups/hide-addon.cjs");
 export const WRK_SCRIPT = inRoot("test/bench/load/wrk-report.lua");
 export const LINK_PROGRAM = inRoot("test/bench/wan/link.py");
+
+/** Where clients of a run keep their compiled code: one place for all, as people have one home for all their tunnels. */
+export const CODE_CACHE_ENV = {
+  XDG_CACHE_HOME: join(CACHE, "clients"),
+} as const;

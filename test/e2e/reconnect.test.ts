@@ -1,6 +1,7 @@
 // Tunnels that come back under the same URL, whatever broke.
 import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
+import { request, type ClientRequest, type IncomingMessage } from "node:http";
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import type { Tunnel } from "@expose/client";
 import { startRelay } from "../harness/relay.ts";
@@ -81,6 +82,60 @@ describeIngress("reconnecting", (ingress) => {
     await back;
     expect(tunnel.url).toBe(url);
     expect((await visit(url, "/again")).text).toBe("hello /again");
+  });
+
+  it("ends what is under way in both directions when its connection's server is killed, and is back", async () => {
+    const cut = new EventEmitter();
+    const upstream = await startUpstream((incoming, response) => {
+      if (incoming.url === "/again") return void response.end("whole");
+      if (incoming.method === "GET") response.write("a part");
+      else
+        incoming.once("data", () => {
+          incoming.once("close", () => {
+            cut.emit("upload", incoming.complete);
+          });
+          cut.emit("uploading");
+        });
+    });
+    const tunnel = await world.expose({ port: upstream.port });
+    onTestFinished(() => tunnel.close());
+    const { host, port } = new URL(tunnel.url);
+    const ask = (method: string): ClientRequest =>
+      request({
+        ...{ host: "127.0.0.1", port, method, headers: { host } },
+        agent: false,
+      });
+
+    const download = ask("GET").end();
+    const [response] = (await once(download, "response")) as [IncomingMessage];
+    response.on("error", () => {});
+    await once(response, "data");
+    // Not once(): what it is cut off with is an error.
+    const downloadCut = new Promise((resolve) =>
+      response.once("close", resolve),
+    );
+    const upload = ask("POST");
+    upload.on("error", () => {});
+    upload.on("response", (answer) => answer.resume());
+    const uploading = once(cut, "uploading");
+    upload.write("a part");
+    await uploading;
+    const uploadCut = once(cut, "upload");
+    const back = once(tunnel, "reconnected");
+
+    if (world.sshd) {
+      await world.sshd.kill9();
+      await world.sshd.restart();
+    } else {
+      await world.restartEdge("SIGKILL");
+    }
+    await downloadCut;
+    // A part is not taken for all of it, at either end.
+    expect(response.complete).toBe(false);
+    expect(await uploadCut).toEqual([false]);
+    await back;
+    upload.destroy();
+    expect((await visit(tunnel.url, "/again")).text).toBe("whole");
   });
 
   it("frees the tunnel of a client that was killed, for its owner at once", async () => {

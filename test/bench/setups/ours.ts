@@ -7,7 +7,7 @@ import { stop, type RunningProgram } from "../../harness/processes.ts";
 import { startSshd, type Sshd } from "../../harness/sshd.ts";
 import { processTree } from "../measure/processes.ts";
 import type { BenchWorld, Link, Server, Setup, Target } from "../model.ts";
-import { API_CLIENT, CLI, EDGE, HIDE_ADDON } from "../paths.ts";
+import { API_CLIENT, CLI, CODE_CACHE_ENV, EDGE, HIDE_ADDON } from "../paths.ts";
 import type { Place } from "../place.ts";
 import { missingPrograms } from "../programs.ts";
 import { tempPath } from "../temp-folder.ts";
@@ -198,7 +198,7 @@ async function startCli(
       "--accept-new-host-key",
       ...(options.inspect ? ["--inspect-port", "0"] : ["--no-inspect"]),
     ],
-    { HOME: home },
+    { HOME: home, ...CODE_CACHE_ENV },
   );
   return {
     target: targetOf(edge, tunnel),

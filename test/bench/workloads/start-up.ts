@@ -1,11 +1,17 @@
 // How long people wait: for the program, for the first answer through the URL, for the tunnel to be back.
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ask, waitUntilServed } from "../load/ask.ts";
 import { startOrigin } from "../load/origin.ts";
 import type { Setup, Subject, Workload } from "../model.ts";
-import { CLI, HIDE_ADDON } from "../paths.ts";
-import { run } from "../../harness/processes.ts";
+import { CLI, CODE_CACHE_ENV, HIDE_ADDON } from "../paths.ts";
+import { createKey } from "../setups/ssh-key.ts";
+import { run, startProgram, stop } from "../../harness/processes.ts";
 
 const POLL_MS = 2;
+// When a client has kept its compiled code (packages/client/src/cli/launch.ts).
+const LASTING_MS = 4_000;
 
 /** From the start of the client's process. */
 const start: Workload = {
@@ -18,6 +24,12 @@ const start: Workload = {
   async start(setup, world) {
     const origin = await startOrigin("static", world.laptop);
     const server = await setup.open(world);
+    // As with people: this is not the first tunnel that they open. One that lasts leaves its compiled code.
+    const earlier = await server.connect(origin.port, "bench");
+    await waitUntilServed(earlier.target);
+    await sleep(LASTING_MS);
+    await earlier.close();
+    await waitUntilGone(earlier.target);
     return {
       async sample() {
         const startedAt = performance.now();
@@ -93,10 +105,12 @@ const cli: Workload = {
   rounds: 11,
   start: async (setup): Promise<Subject> => {
     const args = commandOf(setup);
+    const env = { ...process.env, ...CODE_CACHE_ENV };
+    if (args.includes(CLI)) await leaveCompiledCode(env);
     return {
       async sample() {
         const startedAt = performance.now();
-        const { code, stderr } = await run(process.execPath, args);
+        const { code, stderr } = await run(process.execPath, args, { env });
         if (code !== 0) throw new Error(`ended with ${code}: ${stderr}`);
         return { value: performance.now() - startedAt };
       },
@@ -104,6 +118,25 @@ const cli: Workload = {
     };
   },
 };
+
+/** Has a client wait for a server that says nothing. */
+async function leaveCompiledCode(env: NodeJS.ProcessEnv): Promise<void> {
+  const mute = createServer((socket) => socket.on("error", () => {}));
+  mute.listen(0, "127.0.0.1");
+  await once(mute, "listening");
+  const { port } = mute.address() as AddressInfo;
+  const waiting = startProgram(
+    process.execPath,
+    [
+      ...[CLI, "exec", "--server", `me@127.0.0.1:${port}`],
+      ...["--identity", createKey("bench").file, "--", "true"],
+    ],
+    { env },
+  );
+  await sleep(LASTING_MS);
+  await stop(waiting);
+  mute.close();
+}
 
 const commands: Readonly<Record<string, readonly string[]>> = {
   node: ["-e", "0"],
