@@ -1,6 +1,12 @@
 // The application: what stands where, and what each key does.
-import type { JSX } from "preact";
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import type { JSX, RefObject } from "preact";
+import {
+  useCallback,
+  useEffect,
+  useRef,
+  useState,
+  useLayoutEffect,
+} from "preact/hooks";
 import { Detail } from "./detail/detail.tsx";
 import { Empty } from "./frame/empty.tsx";
 import { Footer } from "./frame/footer.tsx";
@@ -13,7 +19,7 @@ import { ReplayMany } from "./replay/replay-many.tsx";
 import { replayOnce } from "./api/replay.ts";
 import type { Exchanges } from "./state/exchanges.ts";
 import type { Session } from "./state/session.ts";
-import { Announcer, say } from "./ui/announcer.tsx";
+import { Announcer, say, whisper } from "./ui/announcer.tsx";
 import { ErrorNote } from "./ui/error-note.tsx";
 import { useObservable } from "./ui/observable.ts";
 import { useKeys, type KeyTable } from "./ui/use-keys.ts";
@@ -41,10 +47,8 @@ export function App({ exchanges, session }: AppProps): JSX.Element {
     setOpen(true);
     setReplayError(undefined);
   }, []);
-  const close = useCallback(() => {
-    setOpen(false);
-    gridRef.current?.focus({ preventScroll: true });
-  }, []);
+  const close = useCallback(() => setOpen(false), []);
+  useFocusBetween(open, gridRef, detailRef);
   const move = (to: (index: number) => number): void => {
     const { rows } = list;
     if (rows.length === 0) return;
@@ -181,6 +185,22 @@ export function App({ exchanges, session }: AppProps): JSX.Element {
   );
 }
 
+/** Gives the focus back to the list, and to the details where they cover it. */
+function useFocusBetween(
+  open: boolean,
+  gridRef: RefObject<HTMLElement | null>,
+  detailRef: RefObject<HTMLElement | null>,
+): void {
+  const wasOpen = useRef(open);
+  useLayoutEffect(() => {
+    const grid = gridRef.current;
+    if (!open && wasOpen.current) grid?.focus({ preventScroll: true });
+    if (open && grid && getComputedStyle(grid).visibility === "hidden")
+      detailRef.current?.focus({ preventScroll: true });
+    wasOpen.current = open;
+  }, [open]);
+}
+
 const QUIET_MS = 5_000;
 
 /** Says now and then that requests came in; each one would be too much. */
@@ -203,7 +223,7 @@ function useAnnouncedArrivals(
     const more = count - current.count;
     last.current = { at: now, count, newest };
     if (!isFirst && more > 0)
-      say(more === 1 ? "1 new request" : `${more} new requests`);
+      whisper(more === 1 ? "1 new request" : `${more} new requests`);
   }, [newest, paused]);
 }
 

@@ -340,6 +340,50 @@ describe("what is not as it should be", () => {
       .waitFor({ state: "detached" });
   });
 
+  test("a tab that nobody looks at leaves its connection to others, and catches up when somebody does", async () => {
+    const client = await startFakeClient();
+    const page = await openPage();
+    await page.clock.install();
+    await page.goto(client.url);
+    await until(() => client.followers).toBe(1);
+    const look = (visibilityState: "hidden" | "visible") =>
+      page.evaluate((state) => {
+        Object.defineProperty(document, "visibilityState", {
+          value: state,
+          configurable: true,
+        });
+        document.dispatchEvent(new Event("visibilitychange"));
+      }, visibilityState);
+    await look("hidden");
+    await page.clock.fastForward(59_000);
+    expect(client.followers).toBe(1);
+    await page.clock.fastForward(2_000);
+    await until(() => client.followers).toBe(0);
+    client.add({ exchange: sample({ target: "/unseen" }) });
+    await look("visible");
+    await rowWith(page, "/unseen").waitFor();
+    expect(client.followers).toBe(1);
+  });
+
+  test("a download under way is looked at now and then, not with each piece", async () => {
+    const client = await startFakeClient();
+    const exchange = sample({ state: "open", responseBytes: 0 });
+    client.add({ exchange });
+    const page = await visit(client);
+    await openFirst(page);
+    await detailOf(page).getByText("Response").first().waitFor();
+    const before = client.seen.length;
+    for (let bytes = 1; bytes <= 10; bytes++) {
+      client.add({ exchange: { ...exchange, responseBytes: bytes * 1_000 } });
+      await rowWith(page, `${bytes}.0 kB`.replace("10.0", "10")).waitFor();
+    }
+    expect(client.seen.length - before).toBeLessThan(20);
+    client.add({
+      exchange: { ...exchange, state: "complete", note: "All of it." },
+    });
+    await detailOf(page).getByText("All of it.").waitFor();
+  });
+
   test("a history in memory alone, and exchanges that were missed, are said with the reason", async () => {
     const client = await startFakeClient();
     client.status = {
@@ -466,12 +510,34 @@ describe("the details", () => {
     expect(wide[0]!.y).toBe(wide[1]!.y);
     expect(wide[1]!.x).toBeGreaterThan(wide[0]!.x + wide[0]!.width - 1);
     await page.setViewportSize({ width: 360, height: 740 });
+    await until(() =>
+      request.boundingBox().then((box) => box!.x < wide[0]!.x),
+    ).toBe(true);
     const narrow = [await request.boundingBox(), await response.boundingBox()];
     expect(narrow[0]!.x).toBe(narrow[1]!.x);
     expect(narrow[1]!.y).toBeGreaterThan(narrow[0]!.y);
     expect(
       await page.evaluate(() => document.documentElement.scrollWidth),
     ).toBe(360);
+  });
+
+  test("cover the list at phone width, take the focus, and give it back where it was", async () => {
+    const client = await startFakeClient();
+    for (let i = 0; i < 200; i++)
+      client.add({ exchange: sample({ target: `/n${i}` }) });
+    const page = await visit(client, { viewport: { width: 360, height: 740 } });
+    const grid = page.getByRole("grid");
+    await rowWith(page, "/n199").waitFor();
+    await grid.evaluate((element) => (element.scrollTop = 2_000));
+    await rowWith(page, "/n155").click();
+    await until(() =>
+      detailOf(page).evaluate((element) => element === document.activeElement),
+    ).toBe(true);
+    await page.getByRole("button", { name: "Close the details" }).click();
+    await until(() =>
+      grid.evaluate((element) => element === document.activeElement),
+    ).toBe(true);
+    expect(await grid.evaluate((element) => element.scrollTop)).toBe(2_000);
   });
 
   test("mark redacted headers and copy the others", async () => {

@@ -88,6 +88,11 @@ export class FakeClient {
   url = "";
   contentSecurityPolicy = CONTENT_SECURITY_POLICY;
 
+  /** How many follow the events. */
+  get followers(): number {
+    return this.#streams.size;
+  }
+
   /** Listens on a port of 127.0.0.1; 0: any. */
   async listen(port = 0): Promise<void> {
     this.#server.listen(port, "127.0.0.1");

@@ -9,6 +9,7 @@ import { formatIso, formatTime } from "../format/time.ts";
 import { ErrorNote } from "../ui/error-note.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { useLoad } from "../ui/use-load.ts";
+import { useThrottled } from "../ui/use-throttled.ts";
 import { CompareWithOriginal } from "./compare.tsx";
 import { CopyAs } from "./copy-as.tsx";
 import { MessageView } from "./message-view.tsx";
@@ -32,6 +33,11 @@ export interface DetailProps {
 
 export function Detail(props: DetailProps): JSX.Element {
   const { id, summary, panelRef } = props;
+  const version = useThrottled(
+    summary ? versionOf(summary) : "",
+    id,
+    REFRESH_MS,
+  );
   const {
     value: exchange,
     error,
@@ -39,7 +45,7 @@ export function Detail(props: DetailProps): JSX.Element {
   } = useLoad(
     (signal) => call<Exchange>(exchangePath(id), { signal }),
     id,
-    summary ? versionOf(summary) : "",
+    version,
   );
   const shown = exchange ?? summary;
   return (
@@ -58,10 +64,13 @@ export function Detail(props: DetailProps): JSX.Element {
         <ErrorNote error={error} doing="load the details" onRetry={reload} />
       )}
       {exchange && <Facts exchange={exchange} onShow={props.onShow} />}
-      {exchange && <Body {...props} exchange={exchange} />}
+      {exchange && <Body {...props} exchange={exchange} version={version} />}
     </section>
   );
 }
+
+/** A stream of events, or a long download, changes ten times a second. */
+const REFRESH_MS = 700;
 
 /** What changes while an exchange goes on, put together. */
 const versionOf = (summary: ExchangeSummary): string =>
@@ -74,9 +83,10 @@ const versionOf = (summary: ExchangeSummary): string =>
     summary.webhook?.verdict,
   ].join(" ");
 
-function Body(props: DetailProps & { exchange: Exchange }): JSX.Element {
-  const { exchange, secrets, summary } = props;
-  const version = summary ? versionOf(summary) : exchange.state;
+function Body(
+  props: DetailProps & { exchange: Exchange; version: string },
+): JSX.Element {
+  const { exchange, secrets, summary, version } = props;
   return (
     <>
       {exchange.webhook && (

@@ -237,6 +237,7 @@ export class Exchanges {
       const page = await this.#fetchPage();
       if (generation !== this.#generation || this.state.value.paused) return;
       this.#showNewest(page);
+      this.state.update({ error: undefined });
     } catch (error) {
       if (generation === this.#generation) this.state.update({ error });
     } finally {

@@ -26,9 +26,9 @@ export class Session {
     this.#exchanges = exchanges;
   }
 
-  /** @returns a function that ends it */
-  start(): () => void {
-    return followEvents({
+  /** For the life of the page. */
+  start(): void {
+    followEvents({
       opened: () => {
         this.state.update({ connection: "open" });
         // Also the first time: what came before the stream was open is in neither.

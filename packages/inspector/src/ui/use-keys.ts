@@ -17,11 +17,27 @@ export interface KeysOptions {
 const STORED = "expose.single-keys";
 
 /** Whether keys of one letter do something. */
-export const singleKeysOn = (): boolean =>
-  localStorage.getItem(STORED) !== "off";
+export const singleKeysOn = (): boolean => read() !== "off";
 
+/** Remembers it, where the browser lets pages remember anything. */
 export function setSingleKeys(on: boolean): void {
-  localStorage.setItem(STORED, on ? "on" : "off");
+  unstored = on ? "on" : "off";
+  try {
+    localStorage.setItem(STORED, unstored);
+  } catch {
+    // Then until the page is left.
+  }
+}
+
+let unstored: string | null = null;
+
+function read(): string | null {
+  try {
+    return localStorage.getItem(STORED) ?? unstored;
+  } catch {
+    // Whoever blocks cookies blocks this too.
+    return unstored;
+  }
 }
 
 /** Listens as long as the component is there. */
