@@ -2,6 +2,7 @@
 // the parsers cost more time than `expose --help` may take.
 import type { Prompt } from "../options.ts";
 import type { CliIo } from "./io.ts";
+import { filterHelp } from "./filter-help.ts";
 import type { OptionKey } from "./option-table.ts";
 
 /** The parsed options, by their keys in the option table. */
@@ -71,6 +72,8 @@ export interface CommandSpec {
   /** More for the command's own help, in whole sentences. */
   description?: string;
   options: readonly OptionKey[];
+  /** Gives what stands between the options and the examples of the help. */
+  notes?(): string;
   /** Command lines that work, for the help and for docs/cli.md. */
   examples: readonly string[];
   /** Everything behind the first argument belongs to somebody else's command line. */
@@ -164,6 +167,7 @@ export const commandTable: readonly CommandSpec[] = [
     description:
       "Asks the running clients. A filter that begins with a hyphen goes behind `--`.",
     options: ["follow", "limit", "json"],
+    notes: filterHelp,
     examples: [
       "expose logs",
       "expose logs --follow status:>=500",

@@ -1,4 +1,4 @@
-import { PRODUCT_VERSION } from "@expose/protocol";
+import { filterKeys, PRODUCT_VERSION } from "@expose/protocol";
 import { expect, test } from "vitest";
 import { ExposeError } from "../errors.ts";
 import { commandTable } from "./command.ts";
@@ -412,4 +412,12 @@ test("whoever gives the port as to other programs is told how it is written here
     expect(() => parse(argv)).toThrow(
       "A port is written without an option: expose 8080.",
     );
+});
+
+test("the help of logs has every key of the filter language", () => {
+  const { help } = parse(["logs", "--help"]);
+  for (const { example, meaning } of filterKeys) {
+    expect(help).toContain(example);
+    expect(help).toContain(meaning.replaceAll("`", ""));
+  }
 });

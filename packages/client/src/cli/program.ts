@@ -97,6 +97,7 @@ function createCommand(
   for (const { name, description } of spec.args)
     command.argument(name, description);
   for (const key of spec.options) command.addOption(createOption(key, spec));
+  if (spec.notes) command.addHelpText("after", () => `\n${spec.notes!()}`);
   command.addHelpText(
     "after",
     `\nExamples:\n${spec.examples.map((example) => `  ${example}`).join("\n")}`,

@@ -5,12 +5,15 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { HeaderLine } from "@expose/protocol";
 import fc from "fast-check";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { sketchStored, type ExchangeSketch } from "../use-stored.ts";
 import { exportExchange, type ExportFormat } from "./export-exchange.ts";
 import { useRecorder, type Recorded } from "./use-recorder.ts";
 
 const run = promisify(execFile);
+
+// Each test starts a shell, curl, HTTPie or Node, and the machine may be busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 async function useFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "expose-export-"));
@@ -395,6 +398,24 @@ describe("a Vitest test", () => {
       write({ method: "GET", body: "x" }, "vitest"),
     ).rejects.toMatchObject({ code: "export-refused" });
   });
+});
+
+test.each([
+  ["http://elsewhere.example/a?b", "https://shop.example.com/a?b"],
+  ["http://elsewhere.example", "https://shop.example.com/"],
+  ["http://elsewhere.example?b", "https://shop.example.com/?b"],
+  ["*", "https://shop.example.com/"],
+])("a target of %s goes nowhere else than it came to", async (target, url) => {
+  const stored = sketchStored();
+  const { exchange } = stored;
+  const request = { ...exchange.request!, target };
+  const { text } = await exportExchange(
+    { ...stored, exchange: { ...exchange, target, request } },
+    "curl",
+  );
+  expect(text).toMatch(
+    new RegExp(`--url '?${url.replace(/[?*.]/g, "\\$&")}'?\n`),
+  );
 });
 
 describe("what is not there", () => {

@@ -48,10 +48,14 @@ export function toSentRequest(
   };
 }
 
-/** The request's target as a URL (RFC 9112 section 3.2): most have a path, some the whole URL, OPTIONS may have a star. */
+/**
+ * The public URL of a request (RFC 9112 section 3.2). A target that is a whole URL may name any host; it came to this one.
+ */
 export function urlOf({ origin, target }: Exchange): string {
   if (target.startsWith("/")) return origin + target;
-  return /^https?:\/\//i.test(target) ? target : `${origin}/`;
+  const [, path] = /^https?:\/\/[^/?#]*(.*)$/is.exec(target) ?? [];
+  if (path === undefined || path === "") return `${origin}/`;
+  return origin + (path.startsWith("/") ? path : `/${path}`);
 }
 
 // Host follows from the URL, the length from the body, and the rest is between two neighbours (RFC 9110 section 7.6.1).
