@@ -149,3 +149,18 @@ test("a method that a route has not is answered with those that it has", async (
   expect(response.status).toBe(405);
   expect(response.headers.get("allow")).toBe("GET, DELETE");
 });
+
+test("a HEAD is answered as the GET, without the body, and ends", async () => {
+  const api = useApi(await useInspector());
+  for (const path of ["/api/v1/status", "/api/v1/events", "/"]) {
+    const response = await api(path, { method: "HEAD" });
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe("");
+  }
+});
+
+test("a slash at the end of a path says nothing", async () => {
+  const api = useApi(await useInspector());
+  expect((await api("/api/")).status).toBe(200);
+  expect((await api("/api//")).status).toBe(404);
+});

@@ -67,9 +67,11 @@ export function findRoute(
   segments: readonly string[],
 ): RouteMatch | undefined {
   const wanted = method === "HEAD" ? "GET" : method;
+  // ngrok's own examples ask for /api/.
+  const path = segments.at(-1) === "" ? segments.slice(0, -1) : segments;
   const others = new Set<string>();
   for (const route of routes) {
-    const params = match(route.pattern, segments);
+    const params = match(route.pattern, path);
     if (!params) continue;
     if (route.method === wanted) return { route, params };
     others.add(route.method);
