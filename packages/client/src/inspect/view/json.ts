@@ -1,5 +1,6 @@
 // Pretty-prints JSON without parsing it into values: numbers and strings stay as they were written (the ids of many
 // providers are 64 bits wide), and so do the order and the doubles of keys. RFC 8259; without recursion.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { BodyView } from "@expose/protocol";
 import { placeOf } from "./place.ts";
 
@@ -7,9 +8,13 @@ import { placeOf } from "./place.ts";
  * @param cut whether the text goes on beyond its end, so that an end in the middle is no mistake
  * @param lines whether several values may follow one another, as in application/x-ndjson
  */
-export function viewJson(text: string, cut: boolean, lines: boolean): BodyView {
+export async function viewJson(
+  text: string,
+  cut: boolean,
+  lines: boolean,
+): Promise<BodyView> {
   const printer = new Printer(text, lines);
-  const mistake = printer.print();
+  const mistake = await printer.print();
   if (mistake === undefined)
     return {
       kind: "json",
@@ -34,6 +39,8 @@ interface Mistake {
   readonly at: number;
 }
 
+// Tunnels carry bytes in between.
+const STEPS_A_TURN = 5_000;
 const MAX_DEPTH = 256;
 // Deep nesting makes indentation longer than the text.
 const MAX_OUTPUT = 4 * 1024 * 1024;
@@ -52,16 +59,17 @@ class Printer {
   /** The brackets that are open, by their closing ones. */
   readonly #open: string[] = [];
   #at = 0;
+  #steps = 0;
 
   constructor(text: string, lines: boolean) {
     this.#text = text;
     this.#lines = lines;
   }
 
-  print(): Mistake | undefined {
+  async print(): Promise<Mistake | undefined> {
     this.#skipBlanks();
     for (;;) {
-      const mistake = this.#value();
+      const mistake = await this.#value();
       if (mistake || this.full) return mistake;
       this.#skipBlanks();
       if (this.#at >= this.#text.length) return undefined;
@@ -74,11 +82,12 @@ class Printer {
   }
 
   // One value with all that is in it. Each turn of the loop reads a value's beginning and what closes behind it.
-  #value(): Mistake | undefined {
+  async #value(): Promise<Mistake | undefined> {
     const floor = this.#open.length;
     for (;;) {
       const opened = this.#begin();
       if (typeof opened === "object") return opened;
+      if (++this.#steps % STEPS_A_TURN === 0) await nextTurn();
       if (this.output.length > MAX_OUTPUT) {
         this.full = true;
         return undefined;

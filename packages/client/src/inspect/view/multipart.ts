@@ -63,25 +63,27 @@ function findDelimiter(
             ? 1
             : -1;
     if (breakLength < 0) continue;
-    const behind = at + dashes.length;
-    const last = body[behind] === DASH && body[behind + 1] === DASH;
-    const lineEnd = body.indexOf(LF, behind);
-    const rest = body.toString(
-      "latin1",
-      last ? behind + 2 : behind,
-      Math.min(lineEnd === -1 ? body.length : lineEnd, behind + 200),
-    );
-    // Else it is the beginning of a longer word.
-    if (!/^[ \t]*\r?$/.test(rest)) continue;
-    return {
-      start: at - breakLength,
-      end: lineEnd === -1 ? body.length : lineEnd + 1,
-      last,
-    };
+    const end = findDelimiterEnd(body, at + dashes.length);
+    if (end) return { start: at - breakLength, ...end };
   }
   return undefined;
 }
 
+// Behind the boundary two dashes for the last one, blanks, and the end of the line. Else it is a longer word.
+function findDelimiterEnd(
+  body: Buffer,
+  behind: number,
+): Pick<Delimiter, "end" | "last"> | undefined {
+  const last = body[behind] === DASH && body[behind + 1] === DASH;
+  let at = last ? behind + 2 : behind;
+  while (body[at] === BLANK || body[at] === TAB) at++;
+  if (body[at] === CR) at++;
+  if (at >= body.length) return { end: body.length, last };
+  return body[at] === LF ? { end: at + 1, last } : undefined;
+}
+
+const TAB = 0x09;
+const BLANK = 0x20;
 const CR = 0x0d;
 const LF = 0x0a;
 const DASH = 0x2d;

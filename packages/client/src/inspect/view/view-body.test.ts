@@ -1,4 +1,4 @@
-import { brotliCompressSync, gzipSync } from "node:zlib";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { viewBody } from "./view-body.ts";
@@ -119,6 +119,18 @@ describe("JSON", () => {
     );
     expect(wide.truncated).toBe(true);
     expect(wide.text!.length).toBeLessThan(5_000_000);
+  });
+
+  test("of a megabyte lets other work go on", async () => {
+    let turns = 0;
+    const count = (): void => {
+      turns++;
+      timer = setImmediate(count);
+    };
+    let timer = setImmediate(count);
+    await json(`[${"1,".repeat(400_000)}1]`);
+    clearImmediate(timer);
+    expect(turns).toBeGreaterThan(20);
   });
 
   test("with a string of a megabyte is shown", async () => {
@@ -487,7 +499,9 @@ describe("all else", () => {
   });
 
   test("a bomb is shown to the bound", async () => {
-    const bomb = brotliCompressSync(Buffer.alloc(100_000_000, "a"));
+    const bomb = brotliCompressSync(Buffer.alloc(100_000_000, "a"), {
+      params: { [constants.BROTLI_PARAM_QUALITY]: 5 },
+    });
     const result = await viewBody("text/plain", "br", bomb, false);
     expect(result.text).toHaveLength(1024 * 1024);
     expect(result.truncated).toBe(true);

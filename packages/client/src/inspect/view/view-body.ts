@@ -27,7 +27,7 @@ export async function viewBody(
 ): Promise<BodyView> {
   if (bytes.length === 0) return { kind: "empty", bytes: 0 };
   const body = await decodeBody(bytes, contentEncoding, MAX_DECODED_BYTES);
-  const view = viewDecoded(
+  const view = await viewDecoded(
     parseMediaType(contentType),
     body.bytes,
     truncated || body.truncated,
@@ -52,17 +52,17 @@ const MAX_DECODED_BYTES = 16 * 1024 * 1024;
 /** Views beyond this show their beginning: nobody reads more, and a page has to stay fluid. */
 const MAX_VIEWED_BYTES = 1024 * 1024;
 
-function viewDecoded(
+async function viewDecoded(
   media: MediaType,
   bytes: Buffer,
   truncated: boolean,
-): BodyView {
+): Promise<BodyView> {
   const image = readImage(bytes);
   if (image)
     return { kind: "image", ...image, ...(truncated && { truncated }) };
   const shown = bytes.subarray(0, MAX_VIEWED_BYTES);
   const cut = truncated || shown.length < bytes.length;
-  const view = viewShown(media, shown, cut);
+  const view = await viewShown(media, shown, cut);
   return {
     ...(media.type !== undefined && { type: media.type }),
     ...view,
@@ -70,25 +70,36 @@ function viewDecoded(
   };
 }
 
-function viewShown(media: MediaType, shown: Buffer, cut: boolean): BodyView {
+async function viewShown(
+  media: MediaType,
+  shown: Buffer,
+  cut: boolean,
+): Promise<BodyView> {
   const { type = "", parameters } = media;
   if (type.startsWith("multipart/") && parameters.has("boundary"))
     return viewMultipart(shown, parameters.get("boundary")!, cut);
   if (!isTextual(type) && !looksLikeText(shown, cut)) return viewHex(shown);
   const { text, note } = decodeText(shown, parameters.get("charset"), cut);
-  return { ...viewText(type, text, cut), ...(note !== undefined && { note }) };
+  return {
+    ...(await viewText(type, text, cut)),
+    ...(note !== undefined && { note }),
+  };
 }
 
-function viewText(type: string, text: string, cut: boolean): BodyView {
+async function viewText(
+  type: string,
+  text: string,
+  cut: boolean,
+): Promise<BodyView> {
   if (type === "application/x-www-form-urlencoded") return viewForm(text, cut);
   if (isJson(type)) return viewJson(text, cut, LINES.has(type));
   if (isXml(type)) return viewXml(text, cut);
   // What is sent as text/plain, or as nothing at all, is often JSON or XML: the view says so when it holds.
   if (UNSPECIFIC.has(type)) {
     const guess = /^\s*[[{]/.test(text)
-      ? viewJson(text, cut, false)
+      ? await viewJson(text, cut, false)
       : /^\s*<\?xml\s/.test(text)
-        ? viewXml(text, cut)
+        ? await viewXml(text, cut)
         : undefined;
     if (guess && !guess.error) return guess;
   }

@@ -30,8 +30,8 @@ export function diagnose(
   };
 }
 
-// A search is a few dozen HMACs.
-const MAX_BODY_BYTES = 256 * 1024;
+// A search is a few dozen HMACs, between two turns of the event loop.
+const MAX_BODY_BYTES = 64 * 1024;
 
 type Found = Required<Pick<WebhookFacts, "code" | "reason">> | undefined;
 

@@ -698,7 +698,7 @@ test("any headers and any body come to some verdict, and no secret shows in it",
 
 test("a flood of forged webhooks costs a bounded share of the time", () => {
   const body = Buffer.from(
-    JSON.stringify({ list: Array(9_000).fill("é some text") }),
+    JSON.stringify({ list: Array(3_500).fill("é some text") }),
   );
   const { exchange } = sketchExchange({ headers: [signStripe("other")], body });
   const webhooks = createWebhooks({
