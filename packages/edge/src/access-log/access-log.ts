@@ -1,14 +1,15 @@
 // The access log: hears of each finished request and writes one line about it, without ever holding one up.
 //
-// A record is only queued where requests are served. A moment later a batch is formatted and handed to the system, one
-// write at a time. When the disk is full or the reader slow, the batch waits and the queue fills; when that is full,
-// records are dropped and counted. Serving goes on in any case.
+// A record is only queued where requests are served. At the end of the turn it becomes a line, and a moment later a page of
+// lines is handed to the system, one write at a time. When the disk is full or the reader slow, the page waits and the queue
+// fills; when that is full, records are dropped and counted. Serving goes on in any case.
 import type { Log } from "../util/log.ts";
 import {
   formatJsonRecord,
   formatTextRecord,
   type RecordFormat,
 } from "./format-record.ts";
+import { LinePages } from "./line-pages.ts";
 import type { RequestObserver, RequestRecord } from "./record.ts";
 import { createTargetFormatter } from "./redact.ts";
 import { createNameJudge } from "./sensitive-names.ts";
@@ -56,12 +57,11 @@ export interface AccessLogCounters {
   readonly writeErrors: number;
 }
 
-// Formatting a batch takes about half a millisecond, so that no request waits longer than that for its turn. Smaller ones
-// cost more: each is handed to another thread, which has to be woken.
-const BATCH_RECORDS = 256;
-// Lines may be this late; the batches of a busy edge are full sooner.
-const BATCH_DELAY_MS = 20;
-// Two bounds on what waits: records, and the characters that hostile ones can hold.
+// Formatting so many takes about half a millisecond, so that no request waits longer than that for its turn.
+const RECORDS_AT_ONCE = 256;
+// Lines may be this late; the pages of a busy edge are full sooner.
+const WRITE_DELAY_MS = 20;
+// Two bounds on what waits: records, and the characters that hostile ones can hold, bytes once they are lines.
 const MAX_QUEUED_RECORDS = 10_000;
 const MAX_QUEUED_CHARACTERS = 16 * 1024 * 1024;
 const RETRY_MS = 1_000;
@@ -81,10 +81,11 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
   const format =
     options.format === "json" ? formatJsonRecord : formatTextRecord;
 
+  /** Records of this turn. */
   let queue: RequestRecord[] = [];
-  /** Of each record in the queue. */
-  let sizes: number[] = [];
   let queuedCharacters = 0;
+  const pages = new LinePages();
+  let formatting: NodeJS.Immediate | undefined;
   let timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
   /** What is being written, or waits to be tried again. `torn`: the first line's beginning was written already. */
   let batch: { bytes: Buffer; records: number; torn: boolean } | undefined;
@@ -106,39 +107,40 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
     if (
       broken ||
       ending ||
-      queue.length >= MAX_QUEUED_RECORDS ||
-      queuedCharacters + size > MAX_QUEUED_CHARACTERS
+      queue.length + pages.lines >= MAX_QUEUED_RECORDS ||
+      queuedCharacters + pages.bytes + size > MAX_QUEUED_CHARACTERS
     )
       return drop(1);
     queue.push(record);
-    sizes.push(size);
     queuedCharacters += size;
+    formatting ??= setImmediate(formatQueued);
+  }
+
+  function formatQueued(): void {
+    clearImmediate(formatting);
+    formatting = undefined;
+    const records = queue;
+    queue =
+      records.length > RECORDS_AT_ONCE ? records.splice(RECORDS_AT_ONCE) : [];
+    if (queue.length > 0) formatting = setImmediate(formatQueued);
+    else queuedCharacters = 0;
+    for (const record of records)
+      pages.add(`${format(record, recordFormat)}\n`);
     if (timer === undefined && !writing) schedule();
   }
 
   function schedule(): void {
-    if (batch || queue.length >= BATCH_RECORDS || ending)
-      timer = setImmediate(pump);
-    else timer = setTimeout(pump, BATCH_DELAY_MS).unref();
+    if (batch || pages.hasFull || ending) timer = setImmediate(pump);
+    else timer = setTimeout(pump, WRITE_DELAY_MS).unref();
   }
 
   function pump(): void {
     timer = undefined;
-    batch ??= nextBatch();
+    const page = batch ? undefined : pages.take();
+    if (page) batch = { bytes: page.bytes, records: page.lines, torn: false };
     if (!batch) return onIdle?.();
     writing = true;
     sink.write(batch.bytes, wrote);
-  }
-
-  function nextBatch(): typeof batch {
-    if (queue.length === 0) return undefined;
-    const records = queue.slice(0, BATCH_RECORDS);
-    queue = queue.slice(BATCH_RECORDS);
-    for (const size of sizes.slice(0, BATCH_RECORDS)) queuedCharacters -= size;
-    sizes = sizes.slice(BATCH_RECORDS);
-    let text = "";
-    for (const record of records) text += `${format(record, recordFormat)}\n`;
-    return { bytes: Buffer.from(text), records: records.length, torn: false };
   }
 
   function wrote(count: number, error?: Error): void {
@@ -156,7 +158,7 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
           };
     if (reopenWanted) reopen();
     if (error) return failed(error);
-    if (batch || queue.length > 0) schedule();
+    if (batch || pages.lines > 0) schedule();
     else onIdle?.();
   }
 
@@ -165,10 +167,10 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
     lastError = error;
     if (isFinal(error)) {
       broken = true;
-      drop((batch?.records ?? 0) + queue.length);
+      drop((batch?.records ?? 0) + pages.lines + queue.length);
       batch = undefined;
+      pages.clear();
       queue = [];
-      sizes = [];
       queuedCharacters = 0;
       onIdle?.();
       return;
@@ -218,12 +220,13 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
   async function close(): Promise<void> {
     ending = true;
     // What is queued goes out now, not after the delay.
+    while (queue.length > 0) formatQueued();
     if (timer !== undefined) {
       clearTimeout(timer as NodeJS.Timeout);
       clearImmediate(timer as NodeJS.Immediate);
       timer = undefined;
     }
-    if (!writing && (batch || queue.length > 0)) schedule();
+    if (!writing && (batch || pages.lines > 0)) schedule();
     if (writing || timer !== undefined) {
       await new Promise<void>((resolve) => {
         const deadline = setTimeout(resolve, CLOSE_MS);
@@ -233,8 +236,8 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
         };
       });
     }
-    dropped += (batch?.records ?? 0) + queue.length;
-    queue = [];
+    dropped += (batch?.records ?? 0) + pages.lines;
+    pages.clear();
     // A write that hangs keeps its descriptor: closed, its number could become somebody else's file.
     if (!writing) sink.close();
   }
