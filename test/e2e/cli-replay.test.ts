@@ -1,7 +1,9 @@
 // `expose logs`, `show` and `replay` as programs: what a person at another terminal sees of a client that runs.
+import { once } from "node:events";
 import { chmodSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import {
   eventsOf,
   runExpose,
@@ -234,6 +236,51 @@ describeIngress("expose logs, show and replay", (ingress) => {
     expect(got).toHaveLength(2);
     const follow = await runExpose(["logs", "--follow"], env);
     expect(follow.code).toBe(23);
+  });
+
+  it("asks all clients that run, and has each repeat what is its own", async () => {
+    const { env, got } = await useClient("first");
+    const other = await startUpstream((_request, response) => response.end());
+    const home = env["HOME"] ?? "";
+    const second = startExpose(
+      [
+        ...[`${other.port}`, "-s", "second", "--server", world.server],
+        ...["--identity", world.identity("bob"), "--accept-new-host-key"],
+      ],
+      env,
+    );
+    await findInspector(second, home);
+    await visit(world.urlOf("first"), "/1", {
+      headers: { authorization: "Bearer s3cret" },
+    });
+    await visit(world.urlOf("second"), "/2");
+    const logs = await runExpose(["logs"], env);
+    expect(logs.stdout).toMatch(/first: GET \/1 .*\n.* second: GET \/2 /);
+    // The second client knows the first one's requests from the history, without their secrets.
+    const replayed = await runExpose(["replay", "--last", "2"], env);
+    expect(replayed).toMatchObject({ code: 0, stderr: "" });
+    expect(got.map(({ url }) => url)).toEqual(["GET /1", "GET /1"]);
+    expect(other.seen).toEqual(["GET /2", "GET /2"]);
+  });
+
+  it("tells garbage from an answer", async () => {
+    const { env } = await useClient("garbled");
+    await post("garbled", "/hook", "{}");
+    const garbage = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", () => socket.end("\u001b[2J what is this?\r\n\r\n"));
+    });
+    garbage.listen(0, "127.0.0.1");
+    await once(garbage, "listening");
+    onTestFinished(() => void garbage.close());
+    const { port } = garbage.address() as AddressInfo;
+    const result = await runExpose(
+      ["replay", "--last", "--upstream", `${port}`],
+      env,
+    );
+    expect(result.code).toBe(1);
+    expect(result.stdout).toContain("[upstream-garbage]");
+    expect(result.stdout.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
   });
 
   it("says that there is nobody to ask", async () => {

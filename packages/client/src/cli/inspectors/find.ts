@@ -2,7 +2,7 @@
 // their run, or else the history on disk.
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Exchange } from "@expose/protocol";
+import type { Exchange, InspectorStatus } from "@expose/protocol";
 import { ExposeError } from "../../errors.ts";
 import { readRunFiles } from "../../inspect/run-file.ts";
 import { startInspector } from "../../inspect/server/inspector.ts";
@@ -90,14 +90,27 @@ export async function findExchange(
   { clients }: Inspectors,
   id: string,
 ): Promise<{ client: InspectorClient; exchange: Exchange }> {
-  let best: { client: InspectorClient; exchange: Exchange } | undefined;
+  const knowing = [];
   for (const client of clients) {
     const exchange = await getExchange(client, id);
-    if (!exchange) continue;
-    if (exchange.redacted.length === 0) return { client, exchange };
-    best ??= { client, exchange };
+    if (exchange) knowing.push({ client, exchange });
   }
-  if (best) return best;
+  const [first] = knowing;
+  if (first && knowing.length === 1) return first;
+  // All of them read the history; the one that has the tunnel open dials as the tunnel does.
+  const ranked = await Promise.all(
+    knowing.map(async (each) => {
+      const { tunnels } =
+        await each.client.get<InspectorStatus>("/api/v1/status");
+      const hasTunnel = tunnels.some(
+        ({ name }) => name === each.exchange.tunnel,
+      );
+      const complete = each.exchange.redacted.length === 0;
+      return { each, rank: 2 * Number(complete) + Number(hasTunnel) };
+    }),
+  );
+  const [best] = ranked.sort((a, b) => b.rank - a.rank);
+  if (best) return best.each;
   throw new ExposeError(
     "exchange-unknown",
     `There is no exchange ${id}; it may have left the history. \`expose logs\` lists those that there are.`,

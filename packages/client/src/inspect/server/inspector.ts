@@ -65,6 +65,8 @@ export async function startInspector(
       `The inspector found no free port from ${options.port ?? DEFAULT_PORT} on.`,
     );
   port = listening.port;
+  for (const server of listening.servers)
+    server.on("error", (error) => options.onError?.(error));
   const url = `http://127.0.0.1:${port}`;
   const forgetPort = noteOwnPort(port);
   const removeRunFile = await announce();
@@ -102,8 +104,6 @@ export async function startInspector(
       (request: IncomingMessage, response: ServerResponse) =>
         void answer(request, response),
     );
-    // What is malformed is answered by Node; a listener has to be there for the rest (a socket that broke).
-    server.on("error", (error) => options.onError?.(error));
     return server;
   }
 
