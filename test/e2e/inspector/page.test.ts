@@ -723,7 +723,11 @@ describe("bodies", () => {
     client.add({
       exchange: sample({ target: "/svg" }),
       views: { response: { kind: "image", type: "image/svg+xml" } },
-      bodies: { response: Buffer.from("<svg onload=alert(1)>") },
+      bodies: {
+        response: Buffer.from(
+          '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
+        ),
+      },
     });
     await rowWith(page, "/svg").click();
     await detail.getByLabel("Bytes in hexadecimal").waitFor();
