@@ -195,6 +195,34 @@ describeIngress("webhooks", (ingress) => {
     expect(shown.stdout).toMatch(/^(?:#.*\n)?http /);
   });
 
+  it("go out with their target as it is written", async () => {
+    const targets: (string | undefined)[] = [];
+    const upstream = await startUpstream((request, response) => {
+      targets.push(`${request.headers.host} ${request.url}`);
+      response.end();
+    });
+    const { home, env } = useCliHome();
+    const file = join(home, "a.http");
+    writeFileSync(
+      file,
+      [
+        "GET http://shop.example.com/a/../b//[c]?d={e}#f",
+        "OPTIONS *\nHost: own.example.com",
+        "GET http://shop.example.com",
+        "http://shop.example.com?x",
+      ].join("\n\n###\n"),
+    );
+    const port = String(upstream.port);
+    const sent = await runExpose(["send", file, "--to", port], env);
+    expect(sent).toMatchObject({ code: 0, stdout: "" });
+    expect(targets).toEqual([
+      "shop.example.com /a/../b//[c]?d={e}",
+      "own.example.com *",
+      "shop.example.com /",
+      "shop.example.com /?x",
+    ]);
+  });
+
   it("that cannot be sent say why", async () => {
     const { home, env, upstream } = await useShop("wrong");
     const file = join(home, "a.http");

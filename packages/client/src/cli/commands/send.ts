@@ -1,5 +1,10 @@
 // `expose send FILE`: the requests of a .http file, one after the other, with their answers.
-import { parseUpstreamSpec, UpstreamSpecError } from "@expose/protocol";
+import {
+  parseUpstreamSpec,
+  UpstreamSpecError,
+  type HeaderLine,
+  type UpstreamSpec,
+} from "@expose/protocol";
 import { loadClientConfig } from "../../config/load.ts";
 import { ExposeError } from "../../errors.ts";
 import {
@@ -28,18 +33,18 @@ export const run: CommandRun = async (context, [file = ""], flags) => {
     const place = locate(request, file, flags.to);
     const upstream = openReplayUpstream(place.spec);
     try {
-      const headers = sign?.(request, place.url) ?? request.headers;
+      const headers = sign?.(request, place) ?? request.headers;
       const answer = await sendRequest(
         { ...request, headers },
         {
-          target: place.url.pathname + place.url.search,
-          host: place.url.host,
+          target: place.target,
+          host: place.host,
           dial: (signal) => dial(upstream, signal),
           signal: context.signal,
         },
       );
       unsuccessful ||= answer.status >= 400;
-      await show(request, place.url, answer, context, flags);
+      await show(request, place.origin + place.target, answer, context, flags);
     } finally {
       upstream.close();
     }
@@ -49,10 +54,9 @@ export const run: CommandRun = async (context, [file = ""], flags) => {
 
 type Signer = (
   request: WholeRequest,
-  url: URL,
-) => readonly (readonly [string, string])[];
+  place: { readonly origin: string; readonly target: string },
+) => readonly HeaderLine[];
 
-// Before anything is sent, so that a missing secret leaves nothing half done.
 async function openSigner(
   context: CommandContext,
   flags: Flags,
@@ -64,46 +68,52 @@ async function openSigner(
     env: context.io.env,
     settings: config.webhooks,
   });
-  return (request, url) => signRequest(request, url, provider, webhooks);
+  return (request, place) => signRequest(request, place, provider, webhooks);
 }
 
-// Where it goes, and the URL that it has there. A local service sees the public host, as it does through a tunnel.
-function locate(request: WholeRequest, file: string, to: string | undefined) {
-  const host = request.headers.find(
-    ([name]) => name.toLowerCase() === "host",
-  )?.[1];
-  const isWhole = /^https?:/i.test(request.target);
+// Where it goes, and what it asks for there, as it is written: nothing tidies up the target.
+function locate(
+  request: WholeRequest,
+  file: string,
+  to: string | undefined,
+): { origin: string; host: string; target: string; spec: UpstreamSpec } {
+  const [, base = "", path = request.target] =
+    /^(https?:\/\/[^/?#]*)(.*)$/is.exec(request.target) ?? [];
   const isUrl = to !== undefined && /^https?:\/\//i.test(to);
-  if (!isWhole && to === undefined)
+  if (base === "" && to === undefined)
     throw new ExposeError(
       "http-file-invalid",
       `${file}:${request.line}: the target is a path alone: say with --to where it goes, such as --to 8080.`,
     );
-  const base = isUrl ? to : `http://${host ?? "localhost"}`;
-  const url = toUrl(
-    isWhole && isUrl
-      ? to.replace(/\/$/, "") +
-          request.target.replace(/^https?:\/\/[^/?#]*/i, "")
-      : isWhole
-        ? request.target
-        : base.replace(/\/$/, "") + request.target,
-    `${file}:${request.line}`,
-  );
+  // A local service sees the public host, as it does through a tunnel.
+  const host = request.headers.find(
+    ([name]) => name.toLowerCase() === "host",
+  )?.[1];
+  const place = isUrl
+    ? to.replace(/\/$/, "")
+    : base !== ""
+      ? base
+      : `http://${host ?? "localhost"}`;
+  if (!URL.canParse(place))
+    throw new ExposeError(
+      "http-file-invalid",
+      `${file}:${request.line}: ${place.slice(0, 100)} is no URL.`,
+    );
+  const { origin, host: authority } = new URL(place);
+  const below = isUrl ? place.replace(/^https?:\/\/[^/?#]*/i, "") : "";
+  const target = path.replace(/#.*$/s, "");
   return {
-    url,
-    spec: parseTarget(isUrl || to === undefined ? url.origin : to),
+    origin,
+    host: authority,
+    target:
+      target === "*" || target.startsWith("/")
+        ? below + target
+        : `${below}/${target}`,
+    spec: parseTarget(isUrl || to === undefined ? origin : to),
   };
 }
 
-function toUrl(text: string, place: string): URL {
-  if (URL.canParse(text)) return new URL(text);
-  throw new ExposeError(
-    "http-file-invalid",
-    `${place}: ${text.slice(0, 100)} is no URL.`,
-  );
-}
-
-function parseTarget(text: string) {
+function parseTarget(text: string): UpstreamSpec {
   try {
     return parseUpstreamSpec(text);
   } catch (error) {
@@ -130,7 +140,7 @@ async function dial(
 
 async function show(
   request: WholeRequest,
-  url: URL,
+  url: string,
   answer: SentAnswer,
   { io }: CommandContext,
   flags: Flags,
@@ -139,13 +149,13 @@ async function show(
   if (flags.json)
     return void io.stdout.write(
       encodeEvent("response", io.now(), {
-        ...{ method: request.method, url: url.href, status, ms: durationMs },
+        ...{ method: request.method, url, status, ms: durationMs },
         ...{ headers, body: body.toString("base64") },
         ...(answer.truncated && { truncated: true }),
       }),
     );
   const head = [
-    `${request.method} ${url.href} (${formatDuration(durationMs)})`,
+    `${request.method} ${url} (${formatDuration(durationMs)})`,
     `HTTP/${version} ${status} ${reason}`.trimEnd(),
     ...headers.map(([name, value]) => `${name}: ${value}`),
   ].map((line) => `${escapeForTerminal(line)}\n`);

@@ -5,24 +5,24 @@ import type { Webhooks } from "../webhooks/create-webhooks.ts";
 import type { WholeRequest } from "./read-http-file.ts";
 
 /**
- * @param url where it is sent to, which Twilio signs
+ * @param place where it is sent to, which Twilio signs
  * @returns its headers with the new signature in place of the old one
  * @throws ExposeError `provider-unknown`, `webhook-secret-missing`
  */
 export function signRequest(
   { method, headers, body }: WholeRequest,
-  url: URL,
+  place: { readonly origin: string; readonly target: string },
   provider: string,
   webhooks: Pick<Webhooks, "sign">,
 ): readonly HeaderLine[] {
-  const target = url.pathname + url.search;
+  const { origin, target } = place;
   const facts = { bytes: body.length, keptBytes: body.length };
   const signed = webhooks.sign(
     provider,
     {
       ...{ id: "", tunnel: "", upstream: "", timing: {}, redacted: [] },
       ...{ kind: "http", state: "open", startedAt: 0 },
-      ...{ origin: url.origin, host: url.host, method, target },
+      ...{ origin, host: "", method, target },
       ...{ requestBytes: body.length, responseBytes: 0 },
       request: {
         ...{ method, target, headers, trailers: [], version: "1.1" },
