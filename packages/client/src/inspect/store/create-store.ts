@@ -8,7 +8,7 @@ import type {
   StoreListener,
   StoreStatus,
 } from "../capture.ts";
-import type { History } from "./history.ts";
+import type { History, HistoryRecord } from "./history.ts";
 import { createMemory, type MemoryRecord } from "./memory.ts";
 import { summarise } from "./summary.ts";
 
@@ -31,6 +31,9 @@ const MAX_EXCHANGES = 5_000;
 const MAX_BYTES = 48 * 1_024 * 1_024;
 // The sink is called between two chunks of a stream: all that costs is done for many exchanges at once, a little later.
 const SETTLE_MS = 50;
+// And after so long the streams have their turn: a flood would make them wait for tens of milliseconds.
+const SLICE_MS = 3;
+const PAUSE_MS = 5;
 // A filter looks at so many exchanges of the history at a time; streams go on in between.
 const SCAN_ROWS = 100;
 
@@ -110,48 +113,57 @@ export function createStore(options: StoreOptions = {}): ExchangeStore {
     schedule();
   }
 
-  function schedule(): void {
+  function schedule(ms = SETTLE_MS): void {
     if (timer || closing) return;
-    timer = setTimeout(settle, SETTLE_MS);
+    timer = setTimeout(() => settle(SLICE_MS), ms);
     // What is left is written by close().
     timer.unref();
   }
 
-  function settle(): void {
+  /** @param forMs how long it may take; what is left then is done a little later */
+  function settle(forMs = Infinity): void {
     clearTimeout(timer);
     timer = undefined;
-    const records = [...touched];
-    touched.clear();
-    for (const [record] of records) explainOnce(record);
-    if (listeners.size > 0)
-      for (const [record, isNew] of records) {
-        const summary = summarise(exchangeOf(record));
-        tell((listener) =>
-          isNew ? listener.added?.(summary) : listener.changed?.(summary),
-        );
-      }
+    const until = forMs === Infinity ? Infinity : performance.now() + forMs;
+    const finished: HistoryRecord[] = [];
+    for (const [record, isNew] of touched) {
+      touched.delete(record);
+      settleOne(record, isNew, finished);
+      if (performance.now() > until) break;
+    }
+    if (finished.length > 0) history?.write(finished);
     const count = missedUntold;
     missedUntold = 0;
     if (count > 0) tell((listener) => listener.missed?.(count));
-    history?.write(
-      records.flatMap(([record]) =>
-        record.finished
-          ? {
-              exchange: exchangeOf(record),
-              bodies: bodiesOf(record.capture),
-              messages: record.capture.messages,
-            }
-          : [],
-      ),
-    );
+    if (touched.size > 0) schedule(PAUSE_MS);
   }
 
-  function explainOnce(record: MemoryRecord): void {
-    if (!explain || record.explained) return;
+  function settleOne(
+    record: MemoryRecord,
+    isNew: boolean,
+    finished: HistoryRecord[],
+  ): void {
+    const exchange = explainOnce(record);
+    if (listeners.size > 0) {
+      const summary = summarise(exchange);
+      tell((listener) =>
+        isNew ? listener.added?.(summary) : listener.changed?.(summary),
+      );
+    }
+    if (history && record.finished)
+      finished.push({
+        exchange,
+        bodies: bodiesOf(record.capture),
+        messages: record.capture.messages,
+      });
+  }
+
+  function explainOnce(record: MemoryRecord): Exchange {
     const exchange = record.capture.exchange();
-    if (exchange.timing.requestEndMs === undefined && !record.finished) return;
-    record.explained = true;
-    if (exchange.request)
+    const isWhole =
+      exchange.timing.requestEndMs !== undefined || record.finished;
+    if (explain && !record.explained && isWhole && exchange.request) {
+      record.explained = true;
       try {
         record.webhook = explain(
           exchange,
@@ -160,7 +172,8 @@ export function createStore(options: StoreOptions = {}): ExchangeStore {
       } catch {
         // It reads what strangers send. That it cannot is no reason to lose the exchange.
       }
-    if (record.finished) record.snapshot = withWebhook(exchange, record);
+    }
+    return withWebhook(exchange, record);
   }
 
   async function list({ filter, limit, before }: ExchangeQuery): Promise<{
@@ -249,12 +262,8 @@ const NO_BODIES: StoredBodies = {
   response: Buffer.alloc(0),
 };
 
-function exchangeOf(record: MemoryRecord): Exchange {
-  if (record.snapshot) return record.snapshot;
-  const exchange = withWebhook(record.capture.exchange(), record);
-  if (record.finished) record.snapshot = exchange;
-  return exchange;
-}
+const exchangeOf = (record: MemoryRecord): Exchange =>
+  withWebhook(record.capture.exchange(), record);
 
 const withWebhook = (
   exchange: Exchange,

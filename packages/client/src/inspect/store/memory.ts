@@ -1,12 +1,10 @@
 // The exchanges of this run, complete with their secrets, oldest out first.
-import type { Exchange, WebhookFacts } from "@expose/protocol";
+import type { WebhookFacts } from "@expose/protocol";
 import type { Capture } from "../capture.ts";
 
 /** One exchange in memory. */
 export interface MemoryRecord {
   readonly capture: Capture;
-  /** Made once it changes no more. */
-  snapshot: Exchange | undefined;
   webhook: WebhookFacts | undefined;
   /** Whether somebody has looked what webhook it is. */
   explained: boolean;
@@ -58,7 +56,6 @@ export function createMemory({ maxExchanges, maxBytes }: MemoryLimits): Memory {
     open(capture) {
       const record: MemoryRecord = {
         capture,
-        snapshot: undefined,
         webhook: undefined,
         explained: false,
         finished: false,

@@ -5,7 +5,7 @@ import type { StoredBodies } from "../../capture.ts";
 import { createRateBudget } from "../../rate-budget.ts";
 import type { History, HistoryRecord } from "../history.ts";
 import type { HistoryFileOptions, Row, Totals } from "./history-file.ts";
-import type { Failure, Question, Report } from "./wire.ts";
+import type { Addition, Failure, Question, Report } from "./wire.ts";
 
 /** Settings of {@link openHistory}. */
 export interface HistoryOptions extends HistoryFileOptions {
@@ -37,7 +37,7 @@ export function openHistory(options: HistoryOptions): History {
   >();
   let worker: Worker | undefined;
   let lastCall = 0;
-  let waiting: Row[] = [];
+  let waitingRows = 0;
   let waitingBytes = 0;
   let timer: NodeJS.Timeout | undefined;
   let flushing: Promise<void> | undefined;
@@ -50,7 +50,7 @@ export function openHistory(options: HistoryOptions): History {
   return {
     write(records) {
       if (failure !== undefined || closing) return;
-      for (const record of records) take(record);
+      add(records.flatMap((record) => take(record) ?? []));
       schedule();
     },
     list: async (limit, before) =>
@@ -63,8 +63,6 @@ export function openHistory(options: HistoryOptions): History {
       (await read({ what: "messages", id })) as
         readonly ExchangeMessage[] | undefined,
     async clear() {
-      waiting = [];
-      waitingBytes = 0;
       const after = await read({ what: "clear" });
       if (after) totals = after as Totals;
     },
@@ -84,35 +82,53 @@ export function openHistory(options: HistoryOptions): History {
     },
   };
 
-  function take({ exchange, bodies, messages }: HistoryRecord): void {
-    if (!budget.admit()) return;
+  // At once and in small heaps: all of half a second at a time would make the streams wait.
+  function add(rows: readonly Row[]): void {
+    if (rows.length === 0) return;
+    waitingRows += rows.length;
+    try {
+      (worker ??= start()).postMessage(
+        { rows } satisfies Addition,
+        rows.flatMap(({ request, response }) => [
+          request.buffer,
+          response.buffer,
+        ]),
+      );
+    } catch (error) {
+      fail(reasonOf(error));
+    }
+  }
+
+  function take({
+    exchange,
+    bodies,
+    messages,
+  }: HistoryRecord): Row | undefined {
+    if (!budget.admit()) return undefined;
     const { request, response } = bodies;
     const size = request.length + response.length + sizeOf(messages);
     const withBodies = waitingBytes + size <= MAX_WAITING_BYTES;
     const room = waitingBytes + ROW_BYTES <= 2 * MAX_WAITING_BYTES;
-    if (!room) return;
+    if (!room) return undefined;
     waitingBytes += ROW_BYTES + (withBodies ? size : 0);
-    waiting.push(
-      withBodies
-        ? {
-            exchange,
-            // Copies of their own: with a piece of a pool the whole pool would travel.
-            request: new Uint8Array(request),
-            response: new Uint8Array(response),
-            messages,
-          }
-        : {
-            exchange: leaveBodies(exchange),
-            request: new Uint8Array(),
-            response: new Uint8Array(),
-            messages: [],
-          },
-    );
+    return withBodies
+      ? {
+          exchange,
+          // Copies of their own: with a piece of a pool the whole pool would travel.
+          request: new Uint8Array(request),
+          response: new Uint8Array(response),
+          messages,
+        }
+      : {
+          exchange: leaveBodies(exchange),
+          request: new Uint8Array(),
+          response: new Uint8Array(),
+          messages: [],
+        };
   }
 
   function schedule(): void {
-    if (timer || flushing || waiting.length === 0 || failure !== undefined)
-      return;
+    if (timer || flushing || waitingRows === 0 || failure !== undefined) return;
     timer = setTimeout(() => void flush(), WRITE_EVERY_MS);
     timer.unref();
   }
@@ -128,22 +144,14 @@ export function openHistory(options: HistoryOptions): History {
   async function writeWaiting(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
-    if (waiting.length === 0 || failure !== undefined) return;
-    const rows = waiting;
+    if (waitingRows === 0 || failure !== undefined) return;
     const bytes = waitingBytes;
-    waiting = [];
+    waitingRows = 0;
     try {
-      totals = (await call(
-        { what: "write", rows },
-        rows.flatMap(({ request, response }) => [
-          request.buffer,
-          response.buffer,
-        ]),
-      )) as Totals;
+      totals = (await call({ what: "write" })) as Totals;
       turnFailures = 0;
     } catch (error) {
       if (isPassing(error)) turnFailures++;
-      // The rows are gone with their buffers: they are still in memory, and the next ones may be luckier.
       if (!isPassing(error) || turnFailures >= MAX_TURN_FAILURES)
         fail(reasonOf(error));
     }
@@ -163,14 +171,11 @@ export function openHistory(options: HistoryOptions): History {
     }
   }
 
-  function call(
-    what: Question,
-    transfer: ArrayBuffer[] = [],
-  ): Promise<unknown> {
+  function call(what: Question): Promise<unknown> {
     const number = ++lastCall;
     return new Promise((resolve, reject) => {
       calls.set(number, { resolve, reject });
-      (worker ??= start()).postMessage({ ...what, call: number }, transfer);
+      (worker ??= start()).postMessage({ ...what, call: number });
     });
   }
 
@@ -214,7 +219,7 @@ export function openHistory(options: HistoryOptions): History {
   function fail(reason: string): void {
     if (failure !== undefined) return;
     failure = `the history ${options.file} cannot be used: ${reason}`;
-    waiting = [];
+    waitingRows = 0;
     waitingBytes = 0;
     warn(
       `The inspector keeps this run in memory only: ${failure}. The tunnel goes on.`,

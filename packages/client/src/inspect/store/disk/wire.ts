@@ -3,7 +3,7 @@ import type { Row } from "./history-file.ts";
 
 /** What the client wants. */
 export type Question =
-  | { readonly what: "write"; readonly rows: readonly Row[] }
+  | { readonly what: "write" }
   | {
       readonly what: "list";
       readonly limit: number;
@@ -14,6 +14,11 @@ export type Question =
 
 /** A question by number; the answer bears the same. */
 export type Call = Question & { readonly call: number };
+
+/** Rows for the next `write`; they are not answered. */
+export interface Addition {
+  readonly rows: readonly Row[];
+}
 
 /** What the worker says. */
 export type Report =

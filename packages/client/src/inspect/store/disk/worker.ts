@@ -2,9 +2,14 @@
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
-import { openHistoryFile, type HistoryFileOptions } from "./history-file.ts";
+import {
+  openHistoryFile,
+  type HistoryFileOptions,
+  type Row,
+  type Totals,
+} from "./history-file.ts";
 import { TurnError } from "./turn.ts";
-import type { Call, Failure, Report } from "./wire.ts";
+import type { Addition, Call, Failure, Report } from "./wire.ts";
 
 const options = workerData as HistoryFileOptions;
 const port = parentPort!;
@@ -12,7 +17,13 @@ const history = openHistoryFile(options, (path) =>
   report({ movedAside: path }),
 );
 
-port.on("message", (call: Call) => {
+let waiting: Row[] = [];
+
+port.on("message", (call: Call | Addition) => {
+  if ("rows" in call) {
+    waiting.push(...call.rows);
+    return;
+  }
   try {
     report({ call: call.call, value: answer(call) });
   } catch (error) {
@@ -24,7 +35,7 @@ port.on("message", (call: Call) => {
 function answer(call: Call): unknown {
   switch (call.what) {
     case "write":
-      return history.write(call.rows);
+      return writeWaiting();
     case "list":
       return history.list(call.limit, call.before);
     case "get":
@@ -34,12 +45,20 @@ function answer(call: Call): unknown {
     case "messages":
       return history.messages(call.id);
     case "clear":
+      waiting = [];
       return history.clear();
     case "totals":
       return history.totals();
     case "close":
       return undefined;
   }
+}
+
+// Whatever comes of it, they are not tried again: they are still in memory, and the next ones may be luckier.
+function writeWaiting(): Totals {
+  const rows = waiting;
+  waiting = [];
+  return history.write(rows);
 }
 
 function report(what: Report): void {
