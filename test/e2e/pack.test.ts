@@ -1,6 +1,6 @@
 // The tarballs that users install: they stand alone, with scripts off and nothing of this checkout in reach.
 // one ingress only: it is about packaging, and the embedded ingress needs nothing else on the machine
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PRODUCT_VERSION } from "@expose/protocol";
@@ -62,6 +62,17 @@ test("the edge's command runs", async () => {
   const version = await inProject("node_modules/.bin/expose-edge", "version");
   expect(version).toMatchObject({ code: 0 });
   expect(version.stdout).toContain(PRODUCT_VERSION);
+});
+
+test("the client brings the inspector's page, whole", async () => {
+  const folder = join(project, "node_modules/@expose/client/dist/inspector");
+  const html = await readFile(join(folder, "index.html"), "utf8");
+  const files = [...html.matchAll(/"(\/assets\/[^"]+)"/g)].map(
+    ([, path]) => path!,
+  );
+  expect(files.length).toBeGreaterThanOrEqual(3);
+  for (const file of files)
+    expect((await readFile(join(folder, file))).length).toBeGreaterThan(0);
 });
 
 test("a tunnel leads through both, from a key to a visitor's answer", async () => {
