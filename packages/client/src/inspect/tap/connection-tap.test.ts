@@ -1,6 +1,6 @@
 // What the tap makes of the bytes of a connection.
 import { expect, test } from "vitest";
-import { exchangesOf, play } from "./use-tap.ts";
+import { exchangesOf, play, type Step } from "./use-tap.ts";
 
 const text = (chunks: readonly Buffer[]): string =>
   Buffer.concat(chunks).toString("latin1");
@@ -44,4 +44,116 @@ test("a request and its response become an exchange", () => {
   expect(text(sink.captures[0]!.requestBody)).toBe("hello");
   expect(text(sink.captures[0]!.responseBody)).toBe("{}");
   expect(sink.finishedIds).toHaveLength(1);
+});
+
+const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+test("a response that is cut off leaves an exchange that was aborted", () => {
+  const sink = play(
+    [
+      ["visitor", GET],
+      ["upstream", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"],
+    ],
+    { error: new Error("read ECONNRESET") },
+  );
+  expect(exchangesOf(sink)).toMatchObject([
+    {
+      state: "aborted",
+      responseBytes: 3,
+      note: "The connection closed before the response was over.",
+    },
+  ]);
+  expect(sink.finishedIds).toHaveLength(1);
+});
+
+test("a service that cannot be reached is the reason of an exchange without a response", () => {
+  const sink = play([["visitor", GET]], {
+    error: new Error("connect ECONNREFUSED 127.0.0.1:8080"),
+  });
+  expect(exchangesOf(sink)).toMatchObject([
+    {
+      state: "aborted",
+      note: "No response came. connect ECONNREFUSED 127.0.0.1:8080.",
+    },
+  ]);
+});
+
+test("a body until the connection ends is whole only when the service ended it", () => {
+  const steps: Step[] = [
+    ["visitor", GET],
+    ["upstream", "HTTP/1.1 200 OK\r\n\r\nabc"],
+  ];
+  expect(exchangesOf(play(steps))[0]!.state).toBe("complete");
+  expect(
+    exchangesOf(play(steps, { noEnd: true, error: new Error("cut") }))[0]!
+      .state,
+  ).toBe("aborted");
+});
+
+test("what is not HTTP is a connection with its bytes", () => {
+  const tls = "\x16\x03\x01\x02\x00\x01";
+  const sink = play(
+    [
+      ["visitor", tls],
+      ["upstream", "\x16\x03\x03"],
+      ["visitor", "\x17"],
+    ],
+    { cut: (bytes) => Array.from(bytes, (byte) => Buffer.from([byte])) },
+  );
+  expect(exchangesOf(sink)).toMatchObject([
+    {
+      kind: "raw",
+      state: "complete",
+      method: "",
+      requestBytes: 7,
+      responseBytes: 3,
+    },
+  ]);
+  expect(text(sink.captures[0]!.requestBody)).toBe(`${tls}\x17`);
+  expect(text(sink.captures[0]!.responseBody)).toBe("\x16\x03\x03");
+});
+
+test("a service that speaks first, and a request without an end, are connections too", () => {
+  expect(
+    exchangesOf(play([["upstream", "SSH-2.0-OpenSSH_9.2\r\n"]])),
+  ).toMatchObject([{ kind: "raw", responseBytes: 21 }]);
+  expect(
+    exchangesOf(play([["visitor", "GET / HTTP/1.1\r\nHos"]])),
+  ).toMatchObject([{ kind: "raw", requestBytes: 19 }]);
+});
+
+test("HTTP that goes wrong later breaks the open exchanges, and the rest passes unseen", () => {
+  const sink = play([
+    ["visitor", GET],
+    ["upstream", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"],
+    ["visitor", GET],
+    ["upstream", "no response at all\r\n\r\n"],
+    ["visitor", GET],
+  ]);
+  expect(exchangesOf(sink)).toMatchObject([
+    { state: "complete" },
+    {
+      state: "broken",
+      note: expect.stringMatching(/^The response cannot be read\. /),
+    },
+  ]);
+});
+
+test("a body is kept to its bound and counted beyond", () => {
+  const sink = play(
+    [
+      ["visitor", GET],
+      [
+        "upstream",
+        `HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n${"x".repeat(100_000)}`,
+      ],
+    ],
+    { maxBodyBytes: 10 },
+  );
+  expect(exchangesOf(sink)[0]!.response!.body).toEqual({
+    bytes: 100_000,
+    keptBytes: 10,
+    framing: "length",
+  });
+  expect(text(sink.captures[0]!.responseBody)).toBe("x".repeat(10));
 });
