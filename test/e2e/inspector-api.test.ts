@@ -1,5 +1,7 @@
 // The inspector of a running client: what passes the tunnel is seen and can be repeated, and no visitor ever gets there.
+import { once } from "node:events";
 import { readdirSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { Exchange, ExchangePage, ReplayAnswer } from "@expose/protocol";
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
@@ -8,7 +10,7 @@ import { findInspector } from "../harness/inspector.ts";
 import { startSsh, useSshKey } from "../harness/openssh-client.ts";
 import { freePort, startPlainSshd } from "../harness/plain-sshd.ts";
 import { echo, hello, startUpstream } from "../harness/upstreams.ts";
-import { visit } from "../harness/visit.ts";
+import { dialEdge, visit } from "../harness/visit.ts";
 import { describeIngress, startWorld, type World } from "../harness/worlds.ts";
 
 describeIngress("the inspector", (ingress) => {
@@ -66,6 +68,61 @@ describeIngress("the inspector", (ingress) => {
     expect(repeated.request?.headers).toEqual(original.request?.headers);
     expect(repeated.request?.body).toEqual(original.request?.body);
   });
+
+  it.each([
+    ["a body with a length", "Content-Length: 5\r\n\r\nh\xe9\x00lo"],
+    [
+      "a chunked body",
+      "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    ],
+  ])(
+    "repeats a request with %s so that the local service gets the same bytes",
+    async (_name, rest) => {
+      const got: string[] = [];
+      const recorder = createServer((socket) => {
+        const connection = got.push("") - 1;
+        socket.on("error", () => {});
+        socket.on("data", (chunk) => {
+          got[connection] += chunk.toString("latin1");
+          // The end of either body.
+          if (/lo(\r\n0\r\n\r\n)?$/.test(got[connection]!))
+            socket.end("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        });
+      });
+      recorder.listen(0, "127.0.0.1");
+      await once(recorder, "listening");
+      onTestFinished(() => void recorder.close());
+      const { home, env } = useCliHome();
+      const expose = startExpose(
+        [
+          `${(recorder.address() as AddressInfo).port}`,
+          ...["-s", "exact", ...connection()],
+        ],
+        env,
+      );
+      const inspector = await findInspector(expose, home);
+      const visitor = await dialEdge(world.urlOf("exact"));
+      onTestFinished(() => void visitor.destroy());
+      visitor.write(
+        `POST /a%2Fb?x=%20&&y HTTP/1.1\r\nhOsT: ${new URL(world.urlOf("exact")).host}\r\nX-Twice: 1\r\nACCEPT: */*\r\nx-twice: 2\r\nX-Latin: caf\xe9\r\n${rest}`,
+        "latin1",
+      );
+      await once(visitor, "data");
+      const { items } = await inspector.json<ExchangePage>("/api/v1/exchanges");
+      const answer = await inspector.post(
+        `/api/v1/exchanges/${items[0]!.id}/replay`,
+        { times: 3 },
+      );
+      expect(answer.status).toBe(200);
+      // The client looks whether the service is there, and says nothing then.
+      const requests = got.filter((bytes) => bytes !== "");
+      expect(requests).toHaveLength(4);
+      expect(requests[0]).toMatch(
+        /^POST \/a%2Fb\?x=%20&&y HTTP\/1\.1\r\nhOsT: /,
+      );
+      expect(new Set(requests).size).toBe(1);
+    },
+  );
 
   it("leaves no run file behind", async () => {
     const { home, env } = useCliHome();
