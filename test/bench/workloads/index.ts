@@ -1,6 +1,7 @@
 // All workloads, in the order in which `all` runs them.
 import type { Workload } from "../model.ts";
 import { loadWorkloads } from "./load.ts";
+import { memoryWebSockets } from "./memory-websockets.ts";
 import { memory } from "./memory.ts";
 import { startUpWorkloads } from "./start-up.ts";
 import { streamWorkloads } from "./stream.ts";
@@ -12,5 +13,6 @@ export const workloads: readonly Workload[] = [
   ...streamWorkloads,
   ...startUpWorkloads,
   memory,
+  memoryWebSockets,
   ...wanWorkloads,
 ];
