@@ -24,7 +24,10 @@ describeIngress("expose logs, show and replay", (ingress) => {
   afterAll(() => world.stop());
 
   /** A client with a local service whose answers a test can change, and a home that knows of it. */
-  async function useClient(name: string) {
+  async function useClient(
+    name: string,
+    secrets: Readonly<Record<string, string>> = {},
+  ) {
     const service = { status: 200, body: '{"price":1}' };
     const got: { url: string; body: string; type: string | undefined }[] = [];
     const upstream = await startUpstream((request, response) => {
@@ -48,7 +51,7 @@ describeIngress("expose logs, show and replay", (ingress) => {
         ...[`${upstream.port}`, "-s", name, "--server", world.server],
         ...["--identity", world.identity("alice"), "--accept-new-host-key"],
       ],
-      env,
+      { ...env, ...secrets },
     );
     await findInspector(client, home);
     return { service, got, upstream, home, env, client };
@@ -187,6 +190,39 @@ describeIngress("expose logs, show and replay", (ingress) => {
     });
     expect(failed.code).toBe(26);
     expect(got).toHaveLength(2);
+  });
+
+  it("signs a webhook anew, so that one that is old is fresh again", async () => {
+    const { env } = await useClient("signed", {
+      EXPOSE_WEBHOOK_SECRET_STRIPE: "whsec_test",
+    });
+    await visit(world.urlOf("signed"), "/stripe", {
+      method: "POST",
+      body: '{"type":"invoice.paid","object":"event"}',
+      headers: {
+        "content-type": "application/json",
+        "stripe-signature": `t=1500000000,v1=${"0".repeat(64)}`,
+      },
+    });
+    const verdicts = async () => {
+      const logs = await runExpose(["logs", "--json"], env);
+      return eventsOf(logs).map(({ webhook }) => webhook);
+    };
+    expect(await verdicts()).toMatchObject([
+      { provider: "stripe", event: "invoice.paid", verdict: "failed" },
+    ]);
+    const sent = await runExpose(["replay", "--last", "--sign", "stripe"], env);
+    expect(sent).toMatchObject({ code: 0, stderr: "" });
+    expect(await verdicts()).toMatchObject([
+      { verdict: "failed" },
+      { provider: "stripe", verdict: "verified" },
+    ]);
+    const missing = await runExpose(
+      ["replay", "--last", "--sign", "github"],
+      env,
+    );
+    expect(missing).toMatchObject({ code: 4, stdout: "" });
+    expect(missing.stderr).toContain("EXPOSE_WEBHOOK_SECRET_GITHUB");
   });
 
   it("replays to another local service, and says when it is not there", async () => {
