@@ -1,6 +1,6 @@
 // The inspector of a session: what passes the tunnel is kept and served beside it.
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
@@ -50,12 +50,63 @@ describeIngress("the inspector", (ingress) => {
       },
     ]);
   });
+
+  it("finds in a later run what an earlier one kept, without its secrets", async () => {
+    const stateFolder = await useStateFolder();
+    const upstream = await startUpstream(echo);
+    const options = { inspect: { port: 0, stateFolder } };
+    const first = await world.openSession(options);
+    const inspecting = once(first, "inspecting");
+    const tunnel = await first.open({ port: upstream.port, name: "kept" });
+    await inspecting;
+    await visit(tunnel.url, "/secret?token=abc", {
+      method: "POST",
+      headers: { cookie: "session=def" },
+      body: "kept body",
+    });
+    const live = await apiOf(stateFolder);
+    const [seen] = (await live("/api/v1/exchanges")).items;
+    expect(
+      JSON.stringify(await live(`/api/v1/exchanges/${seen!.id}`)),
+    ).toContain("session=def");
+    await first.close();
+    const file = join(stateFolder, "history.sqlite");
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const bytes = await readFile(file, "latin1");
+    expect(bytes).toContain("kept body");
+    expect(bytes).not.toMatch(/session=def|token=abc/);
+
+    const second = await world.openSession(options);
+    onTestFinished(() => second.close());
+    const again = once(second, "inspecting");
+    await second.open({ port: upstream.port, name: "later" });
+    await again;
+    const ask = await apiOf(stateFolder);
+    expect((await ask("/api/v1/exchanges")).items).toMatchObject([
+      { id: seen!.id, tunnel: "kept", target: "/secret?token=[redacted]" },
+    ]);
+  });
+
+  it("keeps nothing and serves nothing unless it is asked to", async () => {
+    const stateFolder = await useStateFolder();
+    const upstream = await startUpstream(echo);
+    const session = await world.openSession({ inspect: false });
+    onTestFinished(() => session.close());
+    const tunnel = await session.open({ port: upstream.port, name: "unseen" });
+    await visit(tunnel.url, "/");
+    expect(session.inspectorUrl).toBeUndefined();
+    expect(await readdir(stateFolder)).toEqual([]);
+  });
 });
+
+interface Answer {
+  readonly items: readonly { readonly id: string }[];
+}
 
 // As the command line does it: by the run file.
 async function apiOf(
   stateFolder: string,
-): Promise<(path: string) => Promise<{ items: unknown[] }>> {
+): Promise<(path: string) => Promise<Answer>> {
   const folder = join(stateFolder, "run");
   const [file] = await readdir(folder);
   const { url, token } = JSON.parse(
@@ -65,6 +116,6 @@ async function apiOf(
     const response = await fetch(url + path, {
       headers: { authorization: `Bearer ${token}` },
     });
-    return (await response.json()) as { items: unknown[] };
+    return (await response.json()) as Answer;
   };
 }
