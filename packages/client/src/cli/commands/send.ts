@@ -170,11 +170,20 @@ async function show(
     body,
     answer.truncated,
   );
-  const text =
-    view.text ??
-    (view.kind === "empty" ? "" : `(${view.kind}, ${body.length} bytes)`);
+  const notes = [
+    view.error &&
+      `no valid ${view.kind}: ${view.error.message}, line ${view.error.line}, column ${view.error.column}`,
+    view.note,
+    view.truncated ? "shown in part" : undefined,
+  ].filter((note) => note !== undefined);
+  const text = view.text ?? (view.kind === "empty" ? "" : `(${view.kind})`);
   io.stdout.write(
-    `${head.join("")}\n${escapeLines(text)}${text === "" ? "" : "\n"}`,
+    [
+      ...head,
+      "\n",
+      ...(text === "" ? [] : [`${escapeLines(text)}\n`]),
+      ...notes.map((note) => `(${escapeForTerminal(note)})\n`),
+    ].join(""),
   );
 }
 
