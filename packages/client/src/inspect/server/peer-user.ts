@@ -25,8 +25,19 @@ export async function isOwnConnection(
     return true;
   }
   const uid = findOwner(table, remotePort, localPort);
-  return uid === undefined || uid === own || uid === 0;
+  return uid === undefined || trustedUsers(own, process.env).has(uid);
 }
+
+/** This user, root, and whoever became root by sudo(8) to start us. */
+export const trustedUsers = (
+  own: number,
+  env: Readonly<Record<string, string | undefined>>,
+): ReadonlySet<number> =>
+  new Set([
+    own,
+    0,
+    ...(own === 0 && env["SUDO_UID"] ? [Number(env["SUDO_UID"])] : []),
+  ]);
 
 /**
  * Reads the table of sockets (proc(5)).
