@@ -28,6 +28,8 @@ export const environmentVariables = {
   SSH_AUTH_SOCK: "Socket of the SSH agent, as for ssh.",
   VISUAL: "Editor for `expose replay --edit`; then `EDITOR`.",
   EDITOR: "See `VISUAL`.",
+  SUDO_UID:
+    "As sudo sets it: the inspector of a client that was started with sudo answers this user's browser too.",
   USER: "Name to log in with where nothing else says one, as for ssh; then `LOGNAME`.",
   LOGNAME: "See `USER`.",
 } as const;
