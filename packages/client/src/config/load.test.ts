@@ -318,6 +318,6 @@ test("the inspector's bounds are read, and what is wrong with them is said at on
     max-age: 2
 `);
   await expect(wrong.load()).rejects.toThrow(
-    /6 mistakes:[^]*:2: inspect\.prot: there is no such key; is it port\?\n.*:3: inspect\.port: expected a number from 0 to 65535\n.*:5: inspect\.history\.max-bytes: expected a size such as 64M\n.*:5: .*:6: inspect\.history\.max-exchanges: expected a whole number\n.*:7: inspect\.history\.max-age: there is no such key/,
+    /5 mistakes:[^]*:2: inspect\.prot: there is no such key; is it port\?\n.*:3: inspect\.port: expected a number from 0 to 65535\n.*:5: inspect\.history\.max-bytes: expected a size such as 64M\n.*:6: inspect\.history\.max-exchanges: expected a whole number\n.*:7: inspect\.history\.max-age: there is no such key/,
   );
 });
