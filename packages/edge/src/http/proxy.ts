@@ -1,7 +1,10 @@
 // The upstream phase of a plain request: takes a connection, sends the request, passes the answer on, and gives the
 // connection back if nothing about it is in doubt.
+import type { Tunnel } from "../routes/tunnel.ts";
+import { lines, pairs, without } from "./header-lists.ts";
 import type { Freshness, NoConnection, PoolWaiter } from "./pool.ts";
 import type { Refusal } from "./refusal.ts";
+import { decideDue } from "./relay-limits.ts";
 import { RequestBody } from "./request-body.ts";
 import type { ResponseHead } from "./response-head.ts";
 import type { EvictionLoss, Share, Sharer } from "./shares.ts";
@@ -208,31 +211,21 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
   }
 
   check(now: number): void {
-    const { timeouts } = this.#visit.engine;
-    const quietMs = now - Math.max(this.#movedAt, this.#body?.movedAt ?? 0);
-    if (!this.#connection) {
-      if (quietMs <= timeouts.connectMs) return;
-      return this.#end(
-        this.#tunnel.pool.full || this.#waitsForShare
-          ? { code: "tunnel-busy", retryAfterS: 1 }
-          : { code: "forward-failed", retryAfterS: 1 },
-      );
-    }
-    if (this.#awaitsContinue && !this.#answerHead) {
-      if (quietMs > timeouts.continueMs) this.#continue();
-      return;
-    }
     const body = this.#body;
-    if (body && !body.done && !body.blocked && !this.#answerHead) {
-      if (quietMs > timeouts.requestIdleMs)
-        this.#end({ code: "request-timeout" });
-      return;
-    }
-    const limitMs = this.#answerHead
-      ? timeouts.responseIdleMs
-      : timeouts.firstByteMs;
-    if (limitMs > 0 && quietMs > limitMs && !this.#held)
-      this.#end({ code: "upstream-timeout" });
+    const due = decideDue(
+      {
+        quietMs: now - Math.max(this.#movedAt, body?.movedAt ?? 0),
+        connected: this.#connection !== undefined,
+        crowded: this.#tunnel.pool.full || this.#waitsForShare,
+        awaitsContinue: this.#awaitsContinue,
+        awaitsBody: body !== undefined && !body.done && !body.blocked,
+        answered: this.#answerHead !== undefined,
+        held: this.#held,
+      },
+      this.#visit.engine.timeouts,
+    );
+    if (due === "continue") this.#continue();
+    else if (due) this.#end(due);
   }
 
   // What cannot be repeated had better not meet a connection that is about to close.
@@ -265,11 +258,9 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
   #passHints(head: ResponseHead): void {
     const { response, request } = this.#visit;
     if (request.httpVersionMinor === 0) return;
-    let text = "HTTP/1.1 103 Early Hints\r\n";
-    for (let i = 0; i < head.headers.length; i += 2)
-      text += `${head.headers[i]}: ${head.headers[i + 1]}\r\n`;
+    const text = `HTTP/1.1 103 Early Hints\r\n${lines(head.headers)}\r\n`;
     // No socket: the answer before this one, on the same connection, is not quite out yet. Hints can be missed.
-    response.socket?.write(`${text}\r\n`, "latin1");
+    response.socket?.write(text, "latin1");
   }
 
   #hold(): void {
@@ -310,15 +301,9 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
   #reroute(): void {
     this.#letGo();
     this.#visit.rerouted = true;
-    const go = (): void => {
-      clearTimeout(patience);
-      forget();
-      setImmediate(this.#retry);
-    };
-    const patience = setTimeout(go, REROUTE_MS);
-    patience.unref();
-    let forget = (): void => {};
-    forget = this.#tunnel.tunnel.onceClosed(go);
+    onceClosedOrLate(this.#tunnel.tunnel, REROUTE_MS, () =>
+      setImmediate(this.#retry),
+    );
   }
 
   #refuse(refusal: Refusal): void {
@@ -353,17 +338,19 @@ const REROUTE_MS = 1_000;
 const isRepeatable = (method: string | undefined): boolean =>
   method === "GET" || method === "HEAD" || method === "OPTIONS";
 
-function without(headers: readonly string[], lower: string): string[] {
-  const kept: string[] = [];
-  for (let i = 0; i + 1 < headers.length; i += 2)
-    if (headers[i]!.toLowerCase() !== lower)
-      kept.push(headers[i]!, headers[i + 1]!);
-  return kept;
-}
+function onceClosedOrLate(
+  tunnel: Tunnel,
+  lateMs: number,
+  callback: () => void,
+): void {
+  const patience = setTimeout(go, lateMs);
+  patience.unref();
+  let forget = (): void => {};
+  forget = tunnel.onceClosed(go);
 
-function pairs(flat: readonly string[]): [string, string][] {
-  const result: [string, string][] = [];
-  for (let i = 0; i + 1 < flat.length; i += 2)
-    result.push([flat[i]!, flat[i + 1]!]);
-  return result;
+  function go(): void {
+    clearTimeout(patience);
+    forget();
+    callback();
+  }
 }
