@@ -1,6 +1,6 @@
 // Webhooks through a real tunnel: what the log says of them, and what becomes of them as files that are sent again.
 import { createHmac } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import {
@@ -35,7 +35,11 @@ describeIngress("webhooks", (ingress) => {
   /** A service that takes webhooks as Stripe's own library does, and a client in front of it. */
   async function useShop(
     name: string,
-    { json = false, env: more = {} as Record<string, string> } = {},
+    {
+      json = false,
+      env: more = {} as Record<string, string>,
+      config = "",
+    } = {},
   ) {
     const got: { body: string; host: string | undefined; valid: boolean }[] =
       [];
@@ -54,6 +58,8 @@ describeIngress("webhooks", (ingress) => {
       });
     });
     const { home, env } = useCliHome();
+    mkdirSync(join(home, ".config/expose"), { recursive: true });
+    writeFileSync(join(home, ".config/expose/config.yaml"), config);
     const secrets = { EXPOSE_WEBHOOK_SECRET_STRIPE: SECRET, ...more };
     const client = startExpose(
       [
@@ -117,6 +123,33 @@ describeIngress("webhooks", (ingress) => {
         verdict: "verified",
       },
     });
+  });
+
+  it("of a provider of one's own are checked as the configuration says", async () => {
+    const { client } = await useShop("own", {
+      config:
+        "webhooks:\n  linear: { header: Linear-Signature, secret-env: MY_KEY, encoding: base64 }\n",
+      env: { MY_KEY: "hush" },
+    });
+    const body = '{"action":"create","type":"Issue"}';
+    const signature = createHmac("sha256", "hush")
+      .update(body)
+      .digest("base64");
+    for (const value of [signature, signature.replace(/^./, "_")])
+      await visit(world.urlOf("own"), "/linear", {
+        method: "POST",
+        body,
+        headers: { "linear-signature": value },
+      });
+    await client.waitFor(/POST \/linear 400 .* linear Issue ✓/);
+    await client.waitFor(/POST \/linear 400 .* linear Issue ✗/);
+  });
+
+  it("that nobody knows are a mistake of the configuration, which is told", async () => {
+    const { client } = await useShop("unknown-provider", {
+      config: "webhooks:\n  strip: { secret-env: X }\n",
+    });
+    await client.waitFor(/webhooks\.strip: .* is it stripe\?/);
   });
 
   it("are saved without what lets somebody in, and hold again when they are signed anew", async () => {
