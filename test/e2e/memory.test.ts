@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { request as httpRequest, type IncomingMessage } from "node:http";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { startProgram, stop } from "../harness/processes.ts";
 import { startUpstream } from "../harness/upstreams.ts";
@@ -48,6 +49,8 @@ describeIngress("memory", (ingress) => {
       ...world.session(),
       port: upstream.port,
       name: "big",
+      // What is captured of it is a megabyte.
+      inspect: { port: 0, stateFolder: join(world.folder, "client-state") },
     });
     const client = startProgram(process.execPath, [
       "--input-type=module",
