@@ -7,7 +7,8 @@ import { createRateFilter, type PathMeter } from "./path-meter.ts";
 export const START_WINDOW_BYTES = 1024 ** 2;
 
 const MAX_WINDOW_BYTES = 16 * 1024 ** 2;
-const SEARCH_GAIN = 2;
+// While the rate still grows: a grant is felt a round trip after the rate was measured that it rests on, and that took one.
+const SEARCH_GAIN = 4;
 const STEADY_GAIN = 1.25;
 const PROBE_GAIN = 0.6;
 const MIN_QUEUE_BYTES = 128 * 1024;
