@@ -57,6 +57,13 @@ const SCHEMA = `
 const SLACK_BYTES = 256 * 1_024;
 // A row that is a larger part of the whole would push out all others.
 const MAX_ROW_SHARE = 8;
+const PARTS = 4;
+
+interface PreparedRow {
+  /** About what it takes in the file. */
+  readonly size: number;
+  readonly values: (string | Uint8Array | null)[];
+}
 
 /** @param onMovedAside hears where a file went that could not be read */
 export function openHistoryFile(
@@ -113,23 +120,47 @@ export function openHistoryFile(
   }
 
   function write(db: Database, rows: readonly Row[]): Totals {
-    const prepared = rows.map(prepare);
-    const bytes = prepared.reduce((sum, { size }) => sum + size, 0);
-    makeRoom(db, prepared.length, bytes);
     const insert = db.prepare(
       "INSERT OR IGNORE INTO exchanges VALUES (?, ?, ?, ?, ?)",
     );
-    let added = 0;
     try {
-      for (const { values } of prepared) added += insert.run(values).changes;
+      for (const part of inParts(rows.map(prepare))) {
+        makeRoom(db, part.rows.length, part.size);
+        let added = 0;
+        for (const { values } of part.rows) added += insert.run(values).changes;
+        db.run("UPDATE totals SET exchanges = exchanges + ?", [added]);
+      }
     } finally {
       insert.finalize();
     }
-    db.run("UPDATE totals SET exchanges = exchanges + ?", [added]);
     return totalsOf(db);
   }
 
-  function prepare({ exchange, request, response, messages }: Row) {
+  // What comes at once may be more than all that may be kept: room is made for a part at a time.
+  function inParts(
+    rows: readonly PreparedRow[],
+  ): { rows: PreparedRow[]; size: number }[] {
+    const parts: { rows: PreparedRow[]; size: number }[] = [];
+    for (const row of rows) {
+      const last = parts.at(-1);
+      if (
+        last &&
+        last.size + row.size <= maxBytes / PARTS &&
+        last.rows.length < maxExchanges
+      ) {
+        last.rows.push(row);
+        last.size += row.size;
+      } else parts.push({ rows: [row], size: row.size });
+    }
+    return parts;
+  }
+
+  function prepare({
+    exchange,
+    request,
+    response,
+    messages,
+  }: Row): PreparedRow {
     const clean = keepSecrets ? exchange : redact(exchange);
     const talk = messages.length === 0 ? null : JSON.stringify(messages);
     const size = request.length + response.length + (talk?.length ?? 0) + 4_096;
