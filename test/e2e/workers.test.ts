@@ -1,7 +1,14 @@
 // An edge with two worker processes: whichever of them a visitor, a session or a signal reaches, it is one edge.
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -12,7 +19,11 @@ import { WebSocket, WebSocketServer } from "ws";
 import type { ExposeError, RequestInfo, Tunnel } from "@expose/client";
 import { startSsh, useSshKey } from "../harness/openssh-client.ts";
 import { descendants } from "../harness/process-table.ts";
-import { startProgram, stop } from "../harness/processes.ts";
+import {
+  startProgram,
+  stop,
+  type RunningProgram,
+} from "../harness/processes.ts";
 import { echo, hello, startUpstream } from "../harness/upstreams.ts";
 import { visit } from "../harness/visit.ts";
 import { describeIngress, startWorld, type World } from "../harness/worlds.ts";
@@ -344,6 +355,77 @@ it("opens tunnels of plain ssh with several workers, in the order in which it as
     for (let i = 0; i < 12; i++)
       await ssh.waitFor(new RegExp(`/${name}/${i}\\b`));
 });
+
+it("writes whole lines to stdout, each request once, when that is where the log goes", async () => {
+  const edge = await startBare(["--access-log-file", "-"]);
+  await askMany(edge.port, "/out");
+  const lines = (): string[] => edge.program.stdout.split("\n").slice(0, -1);
+  while (lines().length < 200) await nextTurn();
+  expect(
+    lines()
+      .map((line) => (JSON.parse(line) as { url: string }).url)
+      .sort(),
+  ).toEqual(urls("/out"));
+});
+
+it("opens the log's file again in every worker at SIGHUP", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "expose-log-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "access.log");
+  const edge = await startBare(["--access-log-file", file]);
+  await askMany(edge.port, "/before");
+  const read = (name: string): string[] =>
+    existsSync(name) ? readFileSync(name, "utf8").split("\n").slice(0, -1) : [];
+  while (read(file).length < 200) await nextTurn();
+  renameSync(file, `${file}.1`);
+  edge.program.kill("SIGHUP");
+  // Each worker opens it, and appends.
+  while (!existsSync(file)) await nextTurn();
+  let rounds = 0;
+  while (read(`${file}.1`).length + read(file).length < 400) {
+    if (rounds++ === 0) await askMany(edge.port, "/after");
+    await nextTurn();
+  }
+  const all = [...read(`${file}.1`), ...read(file)];
+  expect(
+    all.map((line) => (JSON.parse(line) as { url: string }).url).sort(),
+  ).toEqual([...urls("/after"), ...urls("/before")].sort());
+  const later = read(file).length;
+  await askMany(edge.port, "/later");
+  // Nobody writes to the old file any more.
+  while (read(file).length < later + 200) await nextTurn();
+});
+
+/** An edge with two workers and without tunnels: it answers 404, and logs that. */
+async function startBare(
+  args: readonly string[],
+): Promise<{ program: RunningProgram; port: number }> {
+  const folder = mkdtempSync(join(tmpdir(), "expose-bare-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const program = startProgram(process.execPath, [
+    ...[EDGE_MAIN, "serve", "--config", "none", "--workers", "2"],
+    ...["--state-dir", folder, "--listen", "127.0.0.1:0"],
+    ...["--ingress-embedded-listen", "127.0.0.1:0"],
+    ...["--admin-listen", "127.0.0.1:0", ...args],
+  ]);
+  onTestFinished(() => stop(program));
+  const [, port] = await program.waitFor(/ready http=127\.0\.0\.1:(\d+)/);
+  return { program, port: Number(port) };
+}
+
+const askMany = (port: number, path: string): Promise<unknown> =>
+  Promise.all(
+    Array.from({ length: 200 }, (_, i) =>
+      visit(`http://nobody.localhost:${port}`, `${path}/${i}`),
+    ),
+  );
+
+// As the log sorts nothing, and no port stands in it.
+const urls = (path: string): string[] =>
+  Array.from({ length: 200 }, (_, i) => `nobody.localhost${path}/${i}`).sort();
+
+const nextTurn = (): Promise<void> =>
+  new Promise((resolve) => setImmediate(resolve));
 
 it("ends with the error of the worker that cannot listen", async () => {
   const taken = createServer();
