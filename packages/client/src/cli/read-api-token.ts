@@ -3,8 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { readVariable, type Environment } from "../config/environment.ts";
 import { ExposeError } from "../errors.ts";
-
-const MIN_CHARACTERS = 16;
+import { isGoodToken, MIN_TOKEN_CHARACTERS } from "../inspect/server/token.ts";
 
 /**
  * @param file of `--api-token`; goes before EXPOSE_API_TOKEN
@@ -21,12 +20,10 @@ export async function readApiToken(
       : await read(file);
   if (text === undefined) return undefined;
   const token = text.trim();
-  // What a header takes as a token (RFC 6750 section 2.1).
-  if (token.length >= MIN_CHARACTERS && /^[A-Za-z0-9._~+/-]+=*$/.test(token))
-    return token;
+  if (isGoodToken(token)) return token;
   throw new ExposeError(
     "usage-invalid",
-    `The API token of ${file === undefined ? "EXPOSE_API_TOKEN" : `the file ${file}`} cannot be used: write at least ${MIN_CHARACTERS} letters, digits and ._~+/- without blanks, as \`openssl rand -hex 32\` makes them.`,
+    `The API token of ${file === undefined ? "EXPOSE_API_TOKEN" : `the file ${file}`} cannot be used: write at least ${MIN_TOKEN_CHARACTERS} letters, digits and ._~+/- without blanks, as \`openssl rand -hex 32\` makes them.`,
   );
 }
 

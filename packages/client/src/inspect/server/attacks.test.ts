@@ -301,25 +301,41 @@ describe("without the token", () => {
   });
 
   test("an API token locks ngrok's shapes and opens everything", async () => {
-    const inspector = await useInspector({ apiToken: "a long token" });
+    const inspector = await useInspector({ apiToken: "0123456789abcdef" });
     for (const path of ["/api", "/api/tunnels", "/api/status"])
       expect((await sendRaw(inspector, get(inspector, path))).status).toBe(401);
-    const { status } = await sendRaw(
-      inspector,
-      get(inspector, "/api/v1/status", "Authorization: Bearer a-long-token"),
-    );
-    expect(status).toBe(401);
-    const locked = await useInspector({ apiToken: "a-long-token" });
+    for (const guess of [
+      "0123456789abcde",
+      "0123456789abcdef0",
+      "a-long-token",
+    ])
+      expect(
+        (
+          await sendRaw(
+            inspector,
+            get(inspector, "/api/tunnels", `Authorization: Bearer ${guess}`),
+          )
+        ).status,
+      ).toBe(401);
     for (const path of ["/api/tunnels", "/api/v1/status"])
       expect(
         (
           await sendRaw(
-            locked,
-            get(locked, path, "Authorization: Bearer a-long-token"),
+            inspector,
+            get(inspector, path, "Authorization: Bearer 0123456789abcdef"),
           )
         ).status,
       ).toBe(200);
   });
+
+  test.each(["", "short", "with blanks in between it"])(
+    "%j is no API token",
+    async (apiToken) => {
+      await expect(useInspector({ apiToken })).rejects.toMatchObject({
+        code: "usage-invalid",
+      });
+    },
+  );
 });
 
 describe("paths", () => {

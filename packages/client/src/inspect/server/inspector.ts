@@ -17,7 +17,13 @@ import { listRoutes } from "./routes/list.ts";
 import { isPage, servePage } from "./routes/page.ts";
 import { describeStatus } from "./routes/status.ts";
 import { findPageFolder, openStaticFiles } from "./static-files.ts";
-import { createToken, isSameSecret, readSecrets } from "./token.ts";
+import {
+  createToken,
+  isGoodToken,
+  isSameSecret,
+  MIN_TOKEN_CHARACTERS,
+  readSecrets,
+} from "./token.ts";
 
 /** An inspector that runs. */
 export interface Inspector {
@@ -39,12 +45,18 @@ const MAX_HEADER_BYTES = 16 * 1024;
 /**
  * Starts the server on 127.0.0.1, and ::1 where that is free.
  *
- * @throws ExposeError `listen-failed` when neither the port nor one of those after it is free
+ * @throws ExposeError `listen-failed` when neither the port nor one of those after it is free; `usage-invalid` for an
+ * API token that could be guessed, or that no header takes
  */
 export async function startInspector(
   options: InspectorOptions,
 ): Promise<Inspector> {
-  const { store } = options;
+  const { store, apiToken } = options;
+  if (apiToken !== undefined && !isGoodToken(apiToken))
+    throw new ExposeError(
+      "usage-invalid",
+      `The API token cannot be used: ${MIN_TOKEN_CHARACTERS} letters, digits and ._~+/- or more, without blanks.`,
+    );
   const token = createToken();
   const events = createEventStreams(store, () => describeStatus(options));
   const files = openStaticFiles(options.pageFolder ?? findPageFolder());
@@ -170,12 +182,12 @@ export async function startInspector(
   // @throws ApiError `token-missing`, `token-wrong`
   function checkToken(request: IncomingMessage, route: Route): boolean {
     const wanted = [token, options.apiToken].filter(
-      (secret) => secret !== undefined && secret !== "",
+      (secret) => secret !== undefined,
     );
     const given = readSecrets(request.headers, port);
     // All are compared with all, so that the time says nothing about which.
     const trusted = given
-      .flatMap((secret) => wanted.map((each) => isSameSecret(secret, each!)))
+      .flatMap((secret) => wanted.map((each) => isSameSecret(secret, each)))
       .includes(true);
     if (trusted) return true;
     if (route.access === "open" && options.apiToken === undefined) return false;

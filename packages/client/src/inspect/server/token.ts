@@ -4,6 +4,13 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 /** 256 bits that cannot be guessed, in characters that a cookie and a header take. */
 export const createToken = (): string => randomBytes(32).toString("base64url");
 
+/** Fewer can be guessed by whoever may ask as often as they like. */
+export const MIN_TOKEN_CHARACTERS = 16;
+
+/** Whether a token that a person made up is long enough, and one that a header takes (RFC 6750 section 2.1). */
+export const isGoodToken = (token: string): boolean =>
+  token.length >= MIN_TOKEN_CHARACTERS && /^[A-Za-z0-9._~+/-]+=*$/.test(token);
+
 /**
  * Compares in a time that tells nothing. Both are hashed first: timingSafeEqual throws on unequal lengths, and a length
  * that is compared beforehand tells something.
