@@ -10,6 +10,8 @@ export interface Capture {
   /** A snapshot, made anew at each call, with the headers as they passed (nothing redacted). */
   exchange(): Exchange;
   readonly id: string;
+  /** What names and values of headers take. Absent: about what a browser's do. */
+  readonly headBytes?: number;
   readonly requestBody: readonly Buffer[];
   readonly responseBody: readonly Buffer[];
   /** WebSocket messages and server-sent events that are kept, in order. */

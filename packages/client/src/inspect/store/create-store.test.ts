@@ -15,9 +15,11 @@ function useStore(options: StoreOptions = {}) {
   const tap = connect(INFO);
   return {
     store,
-    pass(path: string, body = "ok"): void {
+    pass(path: string, body = "ok", headers = ""): void {
       tap.fromVisitor(
-        Buffer.from(`GET ${path} HTTP/1.1\r\nHost: a\r\nCookie: s=1\r\n\r\n`),
+        Buffer.from(
+          `GET ${path} HTTP/1.1\r\nHost: a\r\nCookie: s=1\r\n${headers}\r\n`,
+        ),
       );
       tap.fromUpstream(
         Buffer.from(
@@ -164,6 +166,13 @@ test("memory holds a number of exchanges and bytes, the newest", async () => {
   for (let i = 0; i < 200; i++) byBytes.pass(`/${i}`, "x".repeat(50_000));
   expect(byBytes.store.status().bytes).toBeLessThanOrEqual(1_050_000);
   expect((await listAll(byBytes.store, 1_000)).length).toBeGreaterThan(10);
+  // Headers count as well: they are what a visitor can send most of.
+  const byHeads = useStore({ maxBytes: 1_000_000 });
+  for (let i = 0; i < 100; i++)
+    byHeads.pass(`/${i}`, "ok", `X-Large: ${"y".repeat(15_000)}\r\n`);
+  const kept = (await listAll(byHeads.store, 1_000)).length;
+  expect(kept).toBeGreaterThan(30);
+  expect(kept).toBeLessThan(60);
 });
 
 test("a store without a history says why", () => {

@@ -33,6 +33,7 @@ export interface Memory {
 
 // Headers, timings and the objects around them, as measured with a browser's requests.
 const SLACK = 1.05;
+const USUAL_HEAD_BYTES = 1_024;
 const BYTES_PER_EXCHANGE = 6 * 1_024;
 
 export function createMemory({ maxExchanges, maxBytes }: MemoryLimits): Memory {
@@ -86,8 +87,10 @@ export function createMemory({ maxExchanges, maxBytes }: MemoryLimits): Memory {
   };
 }
 
-function sizeOf({ requestBody, responseBody, messages }: Capture): number {
-  let bytes = BYTES_PER_EXCHANGE;
+function sizeOf(capture: Capture): number {
+  const { headBytes = 0, requestBody, responseBody, messages } = capture;
+  // A browser's headers are in the figure; whoever sends more of them takes more.
+  let bytes = BYTES_PER_EXCHANGE + Math.max(0, headBytes - USUAL_HEAD_BYTES);
   for (const chunk of requestBody) bytes += chunk.length;
   for (const chunk of responseBody) bytes += chunk.length;
   for (const { data } of messages) bytes += data.length + 200;

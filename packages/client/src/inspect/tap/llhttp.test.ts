@@ -88,3 +88,22 @@ test("a head without an end is too long", () => {
   }).toThrow("too long");
   parser.free();
 });
+
+test("trailers without an end are too long", () => {
+  const parser = createMessageParser("request", {
+    head: () => true,
+    body: () => {},
+    end: () => {},
+  });
+  parser.read(
+    Buffer.from(
+      "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: ",
+    ),
+    0,
+  );
+  const piece = Buffer.alloc(60_000, "y");
+  expect(() => {
+    for (let i = 0; i < 6; i++) parser.read(piece, 0);
+  }).toThrow("too long");
+  parser.free();
+});

@@ -71,6 +71,7 @@ class WasmParser implements MessageParser {
   // Index in the chunk of the first byte of the page.
   #pageFrom = 0;
   #headBytes = 0;
+  #textBytes = 0;
   #inBody = false;
   #target = "";
   #reason = "";
@@ -133,6 +134,10 @@ class WasmParser implements MessageParser {
     const start = at - open().page + this.#pageFrom;
     const end = start + bytes;
     if (what === "body") return this.#body(start, end);
+    // Trailers are lines too, and come behind a body of any length.
+    this.#textBytes += bytes;
+    if (this.#textBytes > MAX_HEAD_BYTES)
+      return this.#fail(new ParseError("The head is too long."));
     const text = this.#chunk.toString("latin1", start, end);
     if (what === "field") {
       if (this.#last === "value") this.#endLine();
@@ -181,7 +186,7 @@ class WasmParser implements MessageParser {
     const trailers = this.#lines;
     this.#lines = [];
     this.#inBody = false;
-    this.#headBytes = 0;
+    this.#headBytes = this.#textBytes = 0;
     try {
       this.#listener.end(trailers);
     } catch (error) {

@@ -60,6 +60,7 @@ export class OpenCapture implements Capture {
   note: string | undefined;
   /** Messages that passed, kept or not. */
   messageCount = 0;
+  headBytes = 0;
   requestDone = false;
   responseDone = false;
   readonly request: BodyKeeper;
@@ -114,12 +115,14 @@ export class OpenCapture implements Capture {
 
   takeRequestHead(head: MessageHead, plan: BodyPlan): void {
     this.#requestHead = head;
+    this.headBytes += sizeOfHead(head.headers) + head.target.length;
     this.#requestHeadMs = this.elapsed();
     this.request.framing = plan.framing;
   }
 
   endRequest(trailers: readonly HeaderLine[]): void {
     this.#requestTrailers = trailers;
+    this.headBytes += sizeOfHead(trailers);
     this.#requestEndMs = this.elapsed();
     this.requestDone = true;
   }
@@ -130,26 +133,33 @@ export class OpenCapture implements Capture {
 
   takeInformational({ status, headers }: MessageHead): void {
     // Somebody who sends them without end gets no memory for it.
-    if (this.#informational.length < 16)
+    if (this.#informational.length < 16) {
       this.#informational.push({ status, headers });
+      this.headBytes += sizeOfHead(headers);
+    }
     this.#responseStartMs = undefined;
   }
 
   takeResponseHead(head: MessageHead, plan: BodyPlan): void {
     this.#responseHead = head;
+    this.headBytes += sizeOfHead(head.headers) + head.reason.length;
     this.#responseHeadMs = this.elapsed();
     this.response.framing = plan.framing;
   }
 
   endResponse(trailers: readonly HeaderLine[]): void {
     this.#responseTrailers = trailers;
+    this.headBytes += sizeOfHead(trailers);
     this.#responseEndMs = this.elapsed();
     this.responseDone = true;
   }
 
   /** Whether another message would be kept. */
   get wantsMessages(): boolean {
-    return this.messages.length < this.#limits.maxMessages;
+    return (
+      this.messages.length < this.#limits.maxMessages &&
+      this.#messageBytes < this.#limits.maxBodyBytes
+    );
   }
 
   addMessage(message: PassedMessage): void {
@@ -240,6 +250,12 @@ export class OpenCapture implements Capture {
       redacted: [],
     };
   }
+}
+
+function sizeOfHead(headers: readonly HeaderLine[]): number {
+  let bytes = 0;
+  for (const [name, value] of headers) bytes += name.length + value.length;
+  return bytes;
 }
 
 /** Counts a body and keeps its beginning. */

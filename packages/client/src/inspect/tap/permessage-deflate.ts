@@ -18,6 +18,7 @@ export interface Inflater {
 
 // A kilobyte of zeros opens to a megabyte. What is larger than this is shown compressed.
 const MAX_INFLATED_BYTES = 1_024 * 1_024;
+const MAX_FAILURES = 3;
 const WINDOW_BYTES = 32 * 1_024;
 // RFC 7692 section 7.2.2: what the sender has taken off.
 const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
@@ -49,10 +50,13 @@ export function createInflater({
 }): Inflater {
   let window: Buffer = Buffer.alloc(0);
   let lost = false;
+  let failures = 0;
   return {
     inflate(payload, bytes) {
       if (lost) return undefined;
       const plain = payload.length < bytes ? undefined : open(payload, window);
+      // Opening a megabyte for nothing takes milliseconds, which somebody may want us to spend on each message.
+      if (!plain && ++failures >= MAX_FAILURES) lost = true;
       if (!takesOver) return plain;
       if (!plain) lost = true;
       // The sender refers to what it has sent before: the last 32 KiB are a dictionary for what follows.
