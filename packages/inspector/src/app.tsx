@@ -1,12 +1,7 @@
 // The application: what stands where, and what each key does.
-import type { JSX, RefObject } from "preact";
-import {
-  useCallback,
-  useEffect,
-  useRef,
-  useState,
-  useLayoutEffect,
-} from "preact/hooks";
+import type { JSX } from "preact";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { replayOnce } from "./api/replay.ts";
 import { Detail } from "./detail/detail.tsx";
 import { Empty } from "./frame/empty.tsx";
 import { Footer } from "./frame/footer.tsx";
@@ -14,14 +9,15 @@ import { Help } from "./frame/help.tsx";
 import { TopBar } from "./frame/top-bar.tsx";
 import { FilterBox } from "./list/filter-box.tsx";
 import { List } from "./list/list.tsx";
+import { useAnnouncedArrivals } from "./list/use-announced-arrivals.ts";
 import { EditReplay } from "./replay/edit-replay.tsx";
 import { ReplayMany } from "./replay/replay-many.tsx";
-import { replayOnce } from "./api/replay.ts";
 import type { Exchanges } from "./state/exchanges.ts";
 import type { Session } from "./state/session.ts";
-import { Announcer, say, whisper } from "./ui/announcer.tsx";
+import { Announcer, say } from "./ui/announcer.tsx";
 import { ErrorNote } from "./ui/error-note.tsx";
 import { useObservable } from "./ui/observable.ts";
+import { useFocusBetween } from "./ui/use-focus-between.ts";
 import { useKeys, type KeyTable } from "./ui/use-keys.ts";
 
 export interface AppProps {
@@ -57,13 +53,25 @@ export function App({ exchanges, session }: AppProps): JSX.Element {
     setSelectedId(rows[index]!.id);
     setReplayError(undefined);
   };
+  const selected = list.rows.find(({ id }) => id === selectedId);
+  const canReplay = selectedId !== undefined && selected?.kind !== "raw";
+  const latestId = useRef(selectedId);
+  latestId.current = selectedId;
+  const isReplaying = useRef(false);
   const replay = async (): Promise<void> => {
-    if (!selectedId) return;
+    // A key that is held down is one wish.
+    if (!canReplay || isReplaying.current) return;
+    isReplaying.current = true;
     try {
-      show(await replayOnce(selectedId));
+      const id = await replayOnce(selectedId);
       say("Replayed");
+      // Whoever has moved on meanwhile stays there.
+      if (latestId.current === selectedId) show(id);
     } catch (error) {
+      show(selectedId);
       setReplayError(error);
+    } finally {
+      isReplaying.current = false;
     }
   };
 
@@ -87,7 +95,7 @@ export function App({ exchanges, session }: AppProps): JSX.Element {
     k: () => move((at) => (at < 0 ? 0 : at - 1)),
     "/": () => filterRef.current?.focus(),
     r: () => void replay(),
-    e: () => selectedId && setDialog("edit"),
+    e: () => canReplay && setDialog("edit"),
     m: () => setDialog("many"),
     p: () => exchanges.setPaused(!exchanges.state.value.paused),
     "?": () => setDialog("help"),
@@ -119,7 +127,6 @@ export function App({ exchanges, session }: AppProps): JSX.Element {
             inputRef={filterRef}
             filter={list.filter}
             error={list.filterError}
-            busy={list.loading}
             onFilter={(filter) => exchanges.setFilter(filter)}
             onDone={() => gridRef.current?.focus()}
           />
@@ -144,7 +151,7 @@ export function App({ exchanges, session }: AppProps): JSX.Element {
           <Detail
             key="detail"
             id={selectedId}
-            summary={list.rows.find(({ id }) => id === selectedId)}
+            summary={selected}
             secrets={client.status?.secrets ?? []}
             panelRef={detailRef}
             replayError={replayError}
@@ -183,48 +190,6 @@ export function App({ exchanges, session }: AppProps): JSX.Element {
       <Announcer />
     </div>
   );
-}
-
-/** Gives the focus back to the list, and to the details where they cover it. */
-function useFocusBetween(
-  open: boolean,
-  gridRef: RefObject<HTMLElement | null>,
-  detailRef: RefObject<HTMLElement | null>,
-): void {
-  const wasOpen = useRef(open);
-  useLayoutEffect(() => {
-    const grid = gridRef.current;
-    if (!open && wasOpen.current) grid?.focus({ preventScroll: true });
-    if (open && grid && getComputedStyle(grid).visibility === "hidden")
-      detailRef.current?.focus({ preventScroll: true });
-    wasOpen.current = open;
-  }, [open]);
-}
-
-const QUIET_MS = 5_000;
-
-/** Says now and then that requests came in; each one would be too much. */
-function useAnnouncedArrivals(
-  newest: string | undefined,
-  count: number,
-  paused: boolean,
-): void {
-  const last = useRef({
-    at: 0,
-    count: 0,
-    newest: undefined as string | undefined,
-  });
-  useEffect(() => {
-    const now = performance.now();
-    const { current } = last;
-    if (newest === undefined || newest === current.newest || paused) return;
-    const isFirst = current.newest === undefined;
-    if (!isFirst && now - current.at < QUIET_MS) return;
-    const more = count - current.count;
-    last.current = { at: now, count, newest };
-    if (!isFirst && more > 0)
-      whisper(more === 1 ? "1 new request" : `${more} new requests`);
-  }, [newest, paused]);
 }
 
 function useTitle(held: number, lost: boolean): void {

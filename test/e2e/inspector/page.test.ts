@@ -856,6 +856,27 @@ describe("replay", () => {
     ).toContain("500");
   });
 
+  test("from the list alone shows what went wrong, and a key that is held down is one wish", async () => {
+    const client = await startFakeClient();
+    const exchange = sample();
+    client.add({ exchange });
+    client.failures.set(`POST /api/v1/exchanges/${exchange.id}/replay`, {
+      status: 502,
+      error: { code: "upstream-refused", message: "Nothing listens there." },
+    });
+    const page = await visit(client);
+    await rowsOf(page).first().waitFor();
+    await page.keyboard.press("j");
+    await page.evaluate(() => {
+      for (let i = 0; i < 20; i++)
+        document.dispatchEvent(new KeyboardEvent("keydown", { key: "r" }));
+    });
+    await page.getByText("Nothing listens there.").waitFor();
+    expect(
+      client.seen.filter(({ request }) => request.endsWith("/replay")),
+    ).toHaveLength(1);
+  });
+
   test("an edit sends what was edited alone", async () => {
     const original = withBody({ target: "/order" });
     const body = '{"a":1}\r\n{"b":"é"}';

@@ -1,17 +1,14 @@
 // Everything about one exchange: request and response side by side, what happened when, and what can be done with it.
 import type { Exchange, ExchangeSummary } from "@expose/protocol";
 import type { JSX, RefObject } from "preact";
+import { useLayoutEffect } from "preact/hooks";
 import { call } from "../api/call.ts";
 import { exchangePath } from "../api/paths.ts";
-import { formatDuration } from "../format/duration.ts";
-import { describeOutcome } from "../format/status.ts";
-import { formatIso, formatTime } from "../format/time.ts";
 import { ErrorNote } from "../ui/error-note.tsx";
-import { Icon } from "../ui/icon.tsx";
 import { useLoad } from "../ui/use-load.ts";
 import { useThrottled } from "../ui/use-throttled.ts";
 import { CompareWithOriginal } from "./compare.tsx";
-import { CopyAs } from "./copy-as.tsx";
+import { Actions, Facts, Title } from "./head.tsx";
 import { MessageView } from "./message-view.tsx";
 import { Messages } from "./messages.tsx";
 import { Timing } from "./timing.tsx";
@@ -48,6 +45,9 @@ export function Detail(props: DetailProps): JSX.Element {
     version,
   );
   const shown = exchange ?? summary;
+  useLayoutEffect(() => {
+    if (panelRef.current) panelRef.current.scrollTop = 0;
+  }, [id]);
   return (
     <section
       class="detail"
@@ -91,6 +91,7 @@ function Body(
     <>
       {exchange.webhook && (
         <Webhook
+          key={exchange.id}
           exchange={exchange}
           webhook={exchange.webhook}
           secrets={secrets}
@@ -107,6 +108,7 @@ function Body(
       <Timing timing={exchange.timing} durationMs={exchange.durationMs} />
       {exchange.messages !== undefined && (
         <Messages
+          key={exchange.id}
           id={exchange.id}
           count={summary?.messages ?? exchange.messages}
           kind={exchange.kind}
@@ -146,109 +148,5 @@ function NoResponse({ exchange }: { exchange: Exchange }): JSX.Element {
           : (exchange.note ?? "There was none.")}
       </p>
     </section>
-  );
-}
-
-function Title({ exchange }: { exchange: ExchangeSummary }): JSX.Element {
-  const outcome = describeOutcome(exchange);
-  return (
-    <h2 class="detail-title">
-      <span class="method">{exchange.method || "Connection"}</span>{" "}
-      <span class="target">{exchange.target}</span>{" "}
-      <span class={`status tone-${outcome.tone}`}>
-        <span aria-hidden="true">{outcome.mark} </span>
-        {outcome.label}
-      </span>
-    </h2>
-  );
-}
-
-function Facts(props: {
-  exchange: Exchange;
-  onShow(id: string): void;
-}): JSX.Element {
-  const { exchange } = props;
-  const facts: [string, JSX.Element | string][] = [
-    [
-      "At",
-      <time key="at" dateTime={formatIso(exchange.startedAt)}>
-        {formatTime(exchange.startedAt)}
-      </time>,
-    ],
-    ["Tunnel", exchange.tunnel],
-    ["To", exchange.upstream],
-  ];
-  if (exchange.visitor !== undefined) facts.push(["From", exchange.visitor]);
-  if (exchange.durationMs !== undefined)
-    facts.push(["Took", formatDuration(exchange.durationMs)]);
-  const { replayOf } = exchange;
-  if (replayOf !== undefined)
-    facts.push([
-      "Repeats",
-      <button
-        key="original"
-        type="button"
-        class="link"
-        onClick={() => props.onShow(replayOf)}
-      >
-        the original
-      </button>,
-    ]);
-  return (
-    <>
-      <dl class="facts">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
-      {exchange.note !== undefined && (
-        <p class="note tone-warn">{`▲ ${exchange.note}`}</p>
-      )}
-    </>
-  );
-}
-
-function Actions(
-  props: DetailProps & { exchange: Exchange | undefined },
-): JSX.Element {
-  const { exchange, id } = props;
-  const canReplay = exchange?.request !== undefined;
-  return (
-    <div class="detail-actions">
-      <button
-        type="button"
-        class="button strong"
-        disabled={!canReplay}
-        title="Replay as it was (r)"
-        onClick={props.onReplay}
-      >
-        <Icon name="replay" />
-        Replay
-      </button>
-      <button
-        type="button"
-        class="button"
-        disabled={!canReplay}
-        title="Edit and replay (e)"
-        onClick={props.onEdit}
-      >
-        <Icon name="edit" />
-        Edit
-      </button>
-      {canReplay && <CopyAs id={id} />}
-      <span class="spacer" />
-      <button
-        type="button"
-        class="button round"
-        aria-label="Close the details"
-        title="Close (Esc)"
-        onClick={props.onClose}
-      >
-        <Icon name="close" />
-      </button>
-    </div>
   );
 }

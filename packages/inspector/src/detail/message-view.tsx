@@ -51,7 +51,13 @@ export function MessageView(props: MessageViewProps): JSX.Element {
       <h4>
         Body <span class="quiet">{describeBody(message)}</span>
       </h4>
-      <Body id={exchange.id} side={side} message={message} version={version} />
+      <Body
+        key={exchange.id}
+        id={exchange.id}
+        side={side}
+        message={message}
+        version={version}
+      />
     </section>
   );
 }

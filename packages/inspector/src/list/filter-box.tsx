@@ -12,7 +12,6 @@ export interface FilterBoxProps {
   readonly inputRef: RefObject<HTMLInputElement | null>;
   readonly filter: string;
   readonly error: ApiError | undefined;
-  readonly busy: boolean;
   onFilter(filter: string): void;
   /** Whoever typed wants to go to the list. */
   onDone(): void;
