@@ -1,6 +1,8 @@
 // Connections begin in the quick lane and may leave it at any byte; nobody may notice when.
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import type { Socket } from "node:net";
 import { setImmediate } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import {
   get,
   request,
@@ -8,6 +10,7 @@ import {
   useEdge,
   useRawUpstream,
 } from "./edge.fixture.ts";
+import type { Wire } from "./wire.fixture.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const FIRST = request("GET", "/1");
@@ -90,6 +93,35 @@ describe("a connection", () => {
     await wire.untilEnded();
   });
 
+  test.each([
+    ["in the lane", FIRST],
+    ["by Node", request("OPTIONS", "/3")],
+  ])("whose visitor reads nothing is served no more %s", async (_, another) => {
+    const { wire, edgeSocket, answers, advance } = await useUnreadAnswers();
+    wire.write(another + another);
+    const served = answers.next().then(() => true);
+    // More than enough: the answers before it took no longer.
+    const patience = async (): Promise<boolean> => {
+      for (let sweeps = 0; sweeps < 20; sweeps++) await advance(0);
+      return false;
+    };
+    expect(await Promise.race([served, patience()])).toBe(false);
+    edgeSocket.uncork();
+    wire.write(LAST);
+    const text = await wire.untilEnded();
+    expect(text.match(/HTTP\/1.1 200 OK/g)).toHaveLength(answers.count + 2);
+  });
+
+  test("is not idle while an answer is still going out", async () => {
+    const { wire, edgeSocket, answers, advance } = await useUnreadAnswers();
+    await advance(65_001);
+    edgeSocket.uncork();
+    wire.write(LAST);
+    const text = await wire.untilEnded();
+    expect(text.match(/HTTP\/1.1 200 OK/g)).toHaveLength(answers.count + 1);
+    expect(text.endsWith("x")).toBe(true);
+  });
+
   test("that the visitor half-closes while idle is closed", async () => {
     const upstream = await useCannedUpstream(OK);
     const { connect } = await useEdge(upstream.port);
@@ -135,3 +167,40 @@ describe("an answer", () => {
     },
   );
 });
+
+const LARGE = `HTTP/1.1 200 OK\r\nContent-Length: 8000\r\n\r\n${"x".repeat(8_000)}`;
+
+// A connection with as many answers as the edge gives before it wants them to go out. None does: the edge's socket keeps
+// them, as it would for a visitor who reads nothing, once the system's own buffers are full.
+async function useUnreadAnswers(): Promise<{
+  wire: Wire;
+  edgeSocket: Socket;
+  answers: { count: number; next(): Promise<void> };
+  advance(ms: number): Promise<void>;
+}> {
+  const upstream = await useCannedUpstream(LARGE);
+  const { connect, port, record, advance } = await useEdge(upstream.port);
+  const edgeSockets: Socket[] = [];
+  const onSocket = (message: unknown): void => {
+    const { socket } = message as { socket: Socket };
+    if (socket.localPort === port) edgeSockets.push(socket);
+  };
+  subscribe("net.server.socket", onSocket);
+  onTestFinished(() => void unsubscribe("net.server.socket", onSocket));
+  const wire = await connect();
+  const answers = {
+    count: 0,
+    async next() {
+      await record(answers.count++);
+    },
+  };
+  wire.write(FIRST);
+  await answers.next();
+  const edgeSocket = edgeSockets[0]!;
+  edgeSocket.cork();
+  while (!edgeSocket.writableNeedDrain) {
+    wire.write(FIRST);
+    await answers.next();
+  }
+  return { wire, edgeSocket, answers, advance };
+}

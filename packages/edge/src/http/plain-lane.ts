@@ -58,8 +58,10 @@ export class PlainLane {
     if (this.#owner.ending) return;
     if (this.#answer) return this.#keep(chunk);
     const { maxHeadBytes, keepAliveLines, now } = this.#options;
-    const request =
-      chunk.length <= maxHeadBytes ? parsePlainRequest(chunk) : undefined;
+    // Whoever asks without reading waits for Node's turn, which comes when the answers have gone out.
+    const mayBePlain =
+      chunk.length <= maxHeadBytes && !this.#socket.writableNeedDrain;
+    const request = mayBePlain ? parsePlainRequest(chunk) : undefined;
     if (!request) {
       this.#early.push(chunk);
       return this.#leave();

@@ -87,6 +87,7 @@ export class VisitorConnection implements LaneOwner {
   get idle(): boolean {
     return (
       this.#current === undefined &&
+      this.#waiting.length === 0 &&
       !this.#broken &&
       !this.#end.draining &&
       this.#socket.bytesRead === this.#bytesAtIdle
@@ -123,9 +124,11 @@ export class VisitorConnection implements LaneOwner {
     if (this.#waiting.length >= MAX_PIPELINED_REQUESTS) return this.destroy();
     const visit = new Visit(this, request, response, request, awaitsContinue);
     // Node gives a response its socket when the one before it is out, so this is the order of the answers as well.
-    if (response.socket) return this.#begin(visit, serveRequest);
+    if (response.socket && !this.#socket.writableNeedDrain)
+      return this.#begin(visit, serveRequest);
     this.#waiting.push({ visit, begin: serveRequest });
-    response.once("socket", () => this.#next());
+    if (response.socket) this.#next();
+    else response.once("socket", () => this.#next());
   }
 
   /** Takes a WebSocket upgrade. @param head what came behind it already */
@@ -251,12 +254,21 @@ export class VisitorConnection implements LaneOwner {
   // Node closes idle connections in time; those in the lane it does not know of.
   #idlesTooLong(now: number): boolean {
     if (this.#current || this.#broken) return false;
+    // Its visitor is slow; isOverdue() knows one who reads nothing.
+    if (this.#socket.writableLength > 0) {
+      this.#idleSince = now;
+      return false;
+    }
     const { headersMs, keepAliveMs } = this.engine.timeouts;
     const limitMs = this.#socket.bytesRead === 0 ? headersMs : keepAliveMs;
     return now - this.#idleSince > limitMs;
   }
 
+  // Not before what is out has gone out, or a visitor who asks and never reads would fill the memory with answers. Node
+  // stops reading such a connection, but goes on as soon as the next answer begins.
   #next(): void {
+    if (this.#socket.writableNeedDrain)
+      return void this.#socket.once("drain", () => this.#next());
     const next = this.#waiting.shift();
     if (next) this.#begin(next.visit, next.begin);
   }
