@@ -5,7 +5,10 @@ import {
   type EmbeddedIngress,
 } from "../ingress/embedded/embedded-ingress.ts";
 import { generateHostKey } from "../ingress/embedded/host-key.ts";
-import type { EmbeddedIngressOptions } from "../ingress/embedded/options.ts";
+import {
+  defaultLimits,
+  type EmbeddedIngressOptions,
+} from "../ingress/embedded/options.ts";
 import { createOpensshIngress } from "../ingress/openssh/ingress.ts";
 import type {
   OpensshIngress,
@@ -50,6 +53,7 @@ export async function createEmbeddedIngresses(
         ),
         maxUnauthenticatedPerAddress: config.limits.loginsPerAddress,
         maxConnectionsPerIdentity: config.limits.sessionsPerIdentity,
+        maxWindowBytesInAll: defaultLimits.maxWindowBytesInAll / config.workers,
       },
     }),
   );

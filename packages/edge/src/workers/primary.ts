@@ -10,6 +10,7 @@ import { createAccessLog } from "../access-log/access-log.ts";
 import type { EdgeConfig } from "../config/schema.ts";
 import type { ListenAddress } from "../config/values.ts";
 import { createControl } from "../control/control.ts";
+import { EdgeError } from "../errors.ts";
 import { createAdmin } from "../metrics/admin.ts";
 import { createEdgeMetrics } from "../metrics/edge-metrics.ts";
 import { renderFigures, type Figure } from "../metrics/metrics.ts";
@@ -203,8 +204,7 @@ export async function createPrimaryEdge(
       await admin.start();
       ownPorts.add(admin.address().port);
     }
-    // mkdtemp(3) makes it 0700. Not in the state directory, whose path may be too long for sockets in it.
-    folder = await mkdtemp(join(tmpdir(), "expose-edge-"));
+    folder = await makeSocketFolder();
     await pool.start();
     bound.push(...pool.addresses.http);
     for (const { port } of [...bound, ...pool.addresses.ssh])
@@ -244,6 +244,19 @@ export async function createPrimaryEdge(
     },
     urlPattern: urls.pattern,
   };
+}
+
+// mkdtemp(3) makes it 0700. Not in the state directory, whose path may be too long for sockets in it.
+async function makeSocketFolder(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), "expose-edge-"));
+  } catch (error) {
+    throw new EdgeError(
+      "state-unwritable",
+      `The folder for the sockets between the edge's workers cannot be made in ${tmpdir()} (${(error as NodeJS.ErrnoException).code}). Set TMPDIR to a folder that the edge may write to, with a short path.`,
+      { cause: error },
+    );
+  }
 }
 
 const toWire = (users: UsersStore): WireUser[] =>
