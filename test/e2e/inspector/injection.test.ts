@@ -1,8 +1,10 @@
 // Whatever a visitor or a service sends stays text on the inspector's page. Each payload stands in each field that holds
 // something captured; none may run, become an element, lead elsewhere or ask another server.
-// one ingress only: the client behind the page is a stand-in that can be told what to say
+// one ingress only: the client behind the page is a stand-in, but for one test, that can be told what to say
 import type { Page } from "playwright-core";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { startExpose, useCliHome } from "../../harness/cli.ts";
+import { findInspector } from "../../harness/inspector.ts";
 import { until, useBrowser } from "../../harness/inspector/browser.ts";
 import {
   startFakeClient,
@@ -13,6 +15,9 @@ import {
   hostileStatus,
 } from "../../harness/inspector/hostile.ts";
 import { payloads } from "../../harness/inspector/payloads.ts";
+import { startUpstream } from "../../harness/upstreams.ts";
+import { visit } from "../../harness/visit.ts";
+import { startWorld } from "../../harness/worlds.ts";
 
 const openPage = useBrowser();
 
@@ -21,7 +26,7 @@ const FORBIDDEN =
   "script:not([src^='/assets/']), iframe, frame, object, embed, base, link:not([href^='/assets/']), meta[http-equiv], style, form[action], [srcdoc], [onerror], [onload], [onclick], [onfocus], [onmouseover], [ontoggle], [onbegin], marquee, video, audio, math, template, portal, foreignObject, animate, set, use, image";
 
 /** @returns a list that grows with each thing that the page does and should not */
-async function watch(page: Page, client: FakeClient): Promise<string[]> {
+async function watch(page: Page, client: { url: string }): Promise<string[]> {
   const deeds: string[] = [];
   page.on("dialog", (dialog) => {
     deeds.push(`dialog: ${dialog.message()}`);
@@ -82,7 +87,7 @@ const findForbidden = (page: Page): Promise<string[]> =>
             ({ name, value }) =>
               /^on/i.test(name) ||
               (/^(href|src|action|formaction|data|xlink:href)$/i.test(name) &&
-                !/^(\/assets\/|blob:|https:\/\/\w+\.example\.com\/$)/.test(
+                !/^(\/assets\/|blob:|http:\/\/hostile\.localhost:\d+\/$)/.test(
                   value,
                 )),
           )
@@ -209,6 +214,100 @@ function tellHostileThings(
     message: text,
     position: 0,
   });
+}
+
+const TYPES = [
+  "application/json",
+  "text/html",
+  "application/xml",
+  "application/x-www-form-urlencoded",
+  "image/svg+xml",
+  "multipart/form-data; boundary=b",
+  "text/event-stream",
+];
+
+test("what really passed a tunnel stays text", async () => {
+  const world = await startWorld("embedded");
+  onTestFinished(() => world.stop());
+  const upstream = await startUpstream((request, response) => {
+    response.writeHead(200, "Fine", {
+      "content-type": request.headers["content-type"],
+      "x-payload": request.headers["x-payload"],
+    });
+    request.pipe(response);
+  });
+  const { home, env } = useCliHome();
+  const expose = startExpose(
+    [
+      ...[String(upstream.port), "-s", "hostile", "--server", world.server],
+      ...["--identity", world.identity("alice"), "--accept-new-host-key"],
+      ...["--inspect-port", "0"],
+    ],
+    env,
+  );
+  const inspector = await findInspector(expose, home);
+  const targets: string[] = [];
+  for (const [index, payload] of payloads.entries()) {
+    const type = TYPES[index % TYPES.length]!;
+    const target = `/${index}?${encodeURI(payload)}`;
+    targets.push(target);
+    const answer = await visit(world.urlOf("hostile"), target, {
+      method: "POST",
+      headers: {
+        "content-type": type,
+        // What a header can hold of it (RFC 9110 section 5.5).
+        "x-payload": payload.replace(/[^\x20-\x7e]/g, "").trim(),
+      },
+      body: wrap(type, payload),
+    });
+    expect(answer.status).toBe(200);
+  }
+
+  const page = await openPage();
+  const deeds = await watch(page, { url: inspector.url });
+  await page.goto(inspector.url);
+  const grid = page.getByRole("grid");
+  await until(() => grid.getAttribute("aria-rowcount")).toBe(
+    String(payloads.length + 1),
+  );
+  const forbidden: string[] = [];
+  await grid.focus();
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  for (const target of targets.toReversed()) {
+    await page.waitForFunction(
+      (text) =>
+        document.querySelector(".detail-title .target")?.textContent === text &&
+        document.querySelector(".facts") &&
+        !document.body.textContent?.includes("Loading…"),
+      target,
+    );
+    forbidden.push(...(await findForbidden(page)));
+    await page.keyboard.press("j");
+  }
+  expect({ deeds, forbidden: [...new Set(forbidden)] }).toEqual({
+    deeds: [],
+    forbidden: [],
+  });
+});
+
+/** A body of a type that holds the payload. */
+function wrap(type: string, payload: string): string {
+  switch (type.split(";")[0]) {
+    case "application/json":
+      return JSON.stringify({ [payload]: [payload] });
+    case "application/xml":
+    case "image/svg+xml":
+      return `<svg xmlns="http://www.w3.org/2000/svg">${payload}</svg>`;
+    case "application/x-www-form-urlencoded":
+      return new URLSearchParams([[payload, payload]]).toString();
+    case "multipart/form-data":
+      return `--b\r\nContent-Disposition: form-data; name="${payload}"\r\n\r\n${payload}\r\n--b--\r\n`;
+    case "text/event-stream":
+      return `event: ${payload}\ndata: ${payload}\n\n`;
+    default:
+      return payload;
+  }
 }
 
 test("a deed would be seen", async () => {
