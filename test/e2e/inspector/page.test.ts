@@ -639,6 +639,29 @@ describe("bodies", () => {
     ).toContain("7b 22 61 22");
   });
 
+  test("a long one is shown piece by piece, and never with an element for each word", async () => {
+    const text = `[${"1234567, ".repeat(50_000)}0]`;
+    const { page, detail } = await showOnly({
+      exchange: sample(),
+      views: { response: { kind: "json", text } },
+    });
+    const more = detail.getByRole("button", { name: "Show more" });
+    await more.waitFor();
+    const shown = () =>
+      detail
+        .getByLabel("Body", { exact: true })
+        .evaluate((element) => element.textContent?.length);
+    expect(await shown()).toBe(100_000);
+    for (let pieces = 2; pieces <= 5; pieces++) {
+      await more.click();
+      await until(shown).toBe(Math.min(text.length, pieces * 100_000));
+    }
+    expect(await more.count()).toBe(0);
+    expect(
+      await page.evaluate(() => document.querySelectorAll("*").length),
+    ).toBeLessThan(2_000);
+  });
+
   test("the place of a syntax error is marked", async () => {
     const { detail } = await showOnly({
       exchange: sample(),

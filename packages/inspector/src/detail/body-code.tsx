@@ -7,6 +7,9 @@ import { tokenizeJson } from "../format/json-tokens.ts";
 /** Longer texts are shown piece by piece: a browser takes seconds to lay out megabytes. */
 const PIECE_CHARACTERS = 100_000;
 
+/** Each colour is an element: beyond this there would be too many of them. */
+const COLOURED_CHARACTERS = 200_000;
+
 export interface CodeViewProps {
   readonly text: string;
   readonly language: "json" | "plain";
@@ -21,7 +24,11 @@ export function CodeView(props: CodeViewProps): JSX.Element {
     <>
       {error && <SyntaxError error={error} text={text} />}
       <pre class="code" role="group" tabIndex={0} aria-label="Body">
-        {language === "json" ? <Json text={shown} /> : shown}
+        {language === "json" && shown.length <= COLOURED_CHARACTERS ? (
+          <Json text={shown} />
+        ) : (
+          shown
+        )}
       </pre>
       {shown.length < text.length && (
         <button

@@ -8,7 +8,7 @@ import { scrollToShow, visibleRange } from "./window.ts";
 const ROW_PX = 30;
 const TWO_LINE_ROW_PX = 50;
 /** Narrower than this, a row takes two lines. */
-const ONE_LINE_PX = 720;
+const ONE_LINE_PX = 780;
 const HEAD_PX = 28;
 
 export interface ListProps {
