@@ -21,6 +21,7 @@ import { createSide, type NextMessage } from "./side.ts";
 import {
   trackRequest,
   trackResponse,
+  type TrackedRequest,
   type TrackedResponse,
 } from "./track-head.ts";
 import { tapUpgraded } from "./upgraded.ts";
@@ -91,7 +92,8 @@ class HttpConnection implements ConnectionTap {
   #prelude: Buffer[] | undefined = [];
   /** Reads the response that is coming, when it is a stream of events. */
   #events: EventReader | undefined;
-  #lastTracked:
+  #lastRequest: ({ text: string } & TrackedRequest) | undefined;
+  #lastResponse:
     ({ text: string; method: string } & TrackedResponse) | undefined;
   #raw: OpenCapture | undefined;
   #switched: OpenCapture | undefined;
@@ -159,7 +161,9 @@ class HttpConnection implements ConnectionTap {
   }
 
   #trackRequest(text: string): BodyPlan {
-    const { method, asksUpgrade, plan } = trackRequest(text);
+    if (text !== this.#lastRequest?.text)
+      this.#lastRequest = { text, ...trackRequest(text) };
+    const { method, asksUpgrade, plan } = this.#lastRequest;
     this.#expectResponse(method, asksUpgrade);
     this.#context.sink.missed(1);
     return plan;
@@ -220,10 +224,13 @@ class HttpConnection implements ConnectionTap {
   #trackResponse(text: string): BodyPlan {
     const { method } = this.#waiting[0]!;
     // Comparing two names of one string costs nothing; looking through it again costs a third of all.
-    if (text !== this.#lastTracked?.text || method !== this.#lastTracked.method)
-      this.#lastTracked = { text, method, ...trackResponse(text, method) };
-    this.#status = this.#lastTracked.status;
-    return this.#lastTracked.plan;
+    if (
+      text !== this.#lastResponse?.text ||
+      method !== this.#lastResponse.method
+    )
+      this.#lastResponse = { text, method, ...trackResponse(text, method) };
+    this.#status = this.#lastResponse.status;
+    return this.#lastResponse.plan;
   }
 
   #endResponse(trailers: readonly HeaderLine[]): void {

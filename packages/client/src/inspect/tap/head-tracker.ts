@@ -14,6 +14,8 @@ export interface HeadTracker {
 const MAX_HEAD_BYTES = 256 * 1_024;
 const MAX_LINE_BYTES = 16 * 1_024;
 const END_OF_HEAD = Buffer.from("\r\n\r\n");
+// Where heads differ all the same, comparing them costs more than it saves.
+const MAX_MISSES = 16;
 const LF = 0x0a;
 const CR = 0x0d;
 
@@ -21,17 +23,17 @@ const CR = 0x0d;
  * @param onHead is given start line and fields as ISO 8859-1, each with its CRLF; returns whether a chunked body
  *   follows that is to be read
  * @param onEnd a chunked body is over
- * @param repeats whether a head is likely to be the same as the one before: then it is the very same string
  */
 export function createHeadTracker(
   onHead: (head: string) => boolean,
   onEnd: () => void,
-  repeats: boolean,
 ): HeadTracker {
   let state: "head" | "size" | "data" | "trailers" = "head";
   // What there is of the head or line that is being read.
   let text = "";
-  // The last head that came in one piece. Under load a service says the same again and again.
+  // The last head that came in one piece. Under load both sides say the same again and again; then it is the very same
+  // string, and whoever knows what is in it need not look again.
+  let misses = 0;
   let lastBytes: Buffer | undefined;
   let lastText = "";
   // Bytes of the chunk and its CRLF that still come.
@@ -69,14 +71,15 @@ export function createHeadTracker(
   }
 
   function textOf(chunk: Buffer, from: number, to: number): string {
-    if (!repeats) return chunk.toString("latin1", from, to);
+    if (misses > MAX_MISSES) return chunk.toString("latin1", from, to);
     if (
       lastBytes?.length !== to - from ||
       lastBytes.compare(chunk, from, to) !== 0
     ) {
+      misses++;
       lastBytes = Buffer.from(chunk.subarray(from, to));
       lastText = lastBytes.toString("latin1");
-    }
+    } else misses = 0;
     return lastText;
   }
 

@@ -94,10 +94,8 @@ export function createSide(
           end: parsedEnd,
         })).read(chunk, at);
       case "tracking":
-        return (tracker ??= createHeadTracker(
-          trackedHead,
-          () => endMessage([]),
-          kind === "response",
+        return (tracker ??= createHeadTracker(trackedHead, () =>
+          endMessage([]),
         )).read(chunk, at);
       case "length":
       case "close":
