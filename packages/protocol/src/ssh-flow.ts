@@ -17,6 +17,12 @@ export interface ConnectionShape {
   _protocol: {
     _handlers: {
       CHANNEL_DATA(protocol: unknown, id: number, data: Buffer): void;
+      CHANNEL_EXTENDED_DATA(
+        protocol: unknown,
+        id: number,
+        data: Buffer,
+        type: number,
+      ): void;
     };
     channelData(id: number, data: Buffer): void;
     channelWindowAdjust(id: number, bytes: number): void;
@@ -94,6 +100,17 @@ export function steerFlow(
     if (window === undefined) return onData(peer, id, data);
     if (!window.arrived(data.length)) violated();
     onData(peer, id, data);
+    grant(channel!, window);
+  };
+
+  // A forwarded connection has none. It counts (RFC 4254 section 5.2), and goes nowhere: nobody reads it, and ssh2's client
+  // would keep any amount.
+  const onExtendedData = handlers.CHANNEL_EXTENDED_DATA;
+  handlers.CHANNEL_EXTENDED_DATA = (peer, id, data, type) => {
+    const channel = manager.get(id) as SteeredChannel | undefined;
+    const window = channel?.[WINDOW];
+    if (window === undefined) return onExtendedData(peer, id, data, type);
+    if (!window.arrived(data.length)) violated();
     grant(channel!, window);
   };
 

@@ -124,6 +124,15 @@ describe("a steered connection", () => {
     ]);
   });
 
+  it("keeps nothing of what the server says beside the data of a connection", async () => {
+    const { near, far } = await useSteered();
+    (far as unknown as Internals).outgoing.window = 1e9;
+    far.stderr.write(Buffer.alloc(3 * START_WINDOW_BYTES));
+    far.write("x");
+    await once(near, "data");
+    expect(near.stderr.readableLength).toBe(0);
+  });
+
   it("is full while much is on its way, though the socket has taken it all", async () => {
     const { server, near, far, link, socket, flow } = await useSteered();
     far.resume();
