@@ -1,9 +1,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import net from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { findOwner, isOwnConnection, trustedUsers } from "./peer-user.ts";
+import {
+  findOwner,
+  isOwnConnection,
+  peerUser,
+  trustedUsers,
+} from "./peer-user.ts";
 import { useInspector } from "./use-inspector.ts";
 
 // One line of another user's, as Linux writes it: 127.0.0.1:43690 to 127.0.0.1:4040.
@@ -27,13 +33,13 @@ test("a connection that is not listed has no known owner", () => {
   expect(findOwner(TABLE, 43_691, 4_040)).toBeUndefined();
 });
 
-test("a connection of this process is its user's own, and the system's table says so", async () => {
+async function useConnection(to: string) {
   const server = net.createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => void server.close());
   const { port } = server.address() as net.AddressInfo;
-  const client = net.connect(port, "127.0.0.1");
+  const client = net.connect(port, to);
   const [[socket]] = (await Promise.all([
     once(server, "connection"),
     once(client, "connect"),
@@ -42,11 +48,26 @@ test("a connection of this process is its user's own, and the system's table say
     client.destroy();
     socket.destroy();
   });
+  return { port, client, socket };
+}
+
+test("a connection of this process is its user's own, and the system's table says so", async () => {
+  const { port, client, socket } = await useConnection("127.0.0.1");
   expect(await isOwnConnection(socket)).toBe(true);
   if (process.platform !== "linux") return;
   const table = await readFile("/proc/self/net/tcp", "utf8");
   expect(findOwner(table, client.localPort!, port)).toBe(process.getuid!());
 });
+
+// Listed elsewhere than its address says: it had no known owner, so anybody's was taken for one of ours.
+test.runIf(existsSync("/proc/self/net/tcp6"))(
+  "a connection that came over IPv6 to an address of IPv4 has an owner",
+  async () => {
+    const { socket } = await useConnection("::ffff:127.0.0.1");
+    expect(socket.remoteFamily).toBe("IPv4");
+    expect(await peerUser(socket)).toBe(process.getuid!());
+  },
+);
 
 test("another user of this machine gets neither the cookie nor ngrok's shapes, and the API with the token alone", async () => {
   // Only root can become somebody else; anybody else asks as themselves, and is let in.

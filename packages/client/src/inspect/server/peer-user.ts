@@ -14,18 +14,26 @@ export async function isOwnConnection(
 ): Promise<boolean> {
   const own = process.getuid?.();
   if (process.platform !== "linux" || own === undefined) return true;
-  const { remotePort, localPort } = socket;
-  if (remotePort === undefined || localPort === undefined) return false;
-  const file = socket.remoteFamily === "IPv6" ? "tcp6" : "tcp";
-  let table: string;
-  try {
-    table = await readFile(`/proc/self/net/${file}`, "utf8");
-  } catch {
-    // /proc is not there, or is hidden from us (a sandbox): as on other systems.
-    return true;
-  }
-  const uid = findOwner(table, remotePort, localPort);
+  if (socket.remotePort === undefined) return false;
+  const uid = await peerUser(socket);
   return uid === undefined || trustedUsers(own, process.env).has(uid);
+}
+
+/** @returns the user at the other end, as far as the system says */
+export async function peerUser({
+  remotePort,
+  localPort,
+  remoteFamily,
+}: Parameters<typeof isOwnConnection>[0]): Promise<number | undefined> {
+  // Whoever dials ::ffff:127.0.0.1 is seen as 127.0.0.1 here, and listed with the others of IPv6.
+  const files = remoteFamily === "IPv6" ? ["tcp6"] : ["tcp", "tcp6"];
+  const tables = await Promise.all(
+    files.map((file) =>
+      // Not there (no IPv6, no /proc), or hidden from us (a sandbox): as on other systems.
+      readFile(`/proc/self/net/${file}`, "utf8").catch(() => ""),
+    ),
+  );
+  return findOwner(tables.join("\n"), remotePort!, localPort!);
 }
 
 /** This user, root, and whoever became root by sudo(8) to start us. */
