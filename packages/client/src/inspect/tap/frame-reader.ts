@@ -24,6 +24,10 @@ export interface FrameReaderOptions {
   readonly compression: boolean;
   /** Whether the payload of a message that begins now is of interest. */
   wanted(): boolean;
+  /** Makes room for a piece of it. @returns how many of its bytes may be kept */
+  hold(bytes: number): number;
+  /** What was kept is not needed any more: the message is told now. */
+  drop(bytes: number): void;
   message(message: FramedMessage): void;
 }
 
@@ -40,7 +44,8 @@ const OPCODES: Readonly<Record<number, FramedMessage["type"]>> = {
 interface Assembly {
   readonly type: FramedMessage["type"];
   readonly compressed: boolean;
-  readonly wanted: boolean;
+  /** Whether what comes of it is kept. */
+  wanted: boolean;
   readonly payload: ByteList;
   bytes: number;
   frames: number;
@@ -73,6 +78,7 @@ export function createFrameReader(options: FrameReaderOptions): FrameReader {
         const fault = beginFrame();
         if (fault !== undefined) {
           lost = true;
+          data = current = undefined;
           return fault;
         }
         if (left === 0) endFrame();
@@ -149,9 +155,10 @@ export function createFrameReader(options: FrameReaderOptions): FrameReader {
   function readPayload(bytes: Buffer, at: number): number {
     const length = Math.min(left, bytes.length - at);
     const message = current!;
-    const keep = message.wanted
-      ? Math.min(length, MAX_PAYLOAD_BYTES - message.payload.length)
-      : 0;
+    const room = Math.min(length, MAX_PAYLOAD_BYTES - message.payload.length);
+    const keep = message.wanted ? options.hold(room) : 0;
+    // It is the beginning that is kept, without a gap.
+    if (keep < room) message.wanted = false;
     if (keep > 0) {
       const piece = Buffer.from(bytes.subarray(at, at + keep));
       if (mask) unmask(piece, mask, maskAt);
@@ -170,6 +177,7 @@ export function createFrameReader(options: FrameReaderOptions): FrameReader {
     if (message === data) data = undefined;
     const { type, bytes, frames, compressed } = message;
     const all = Buffer.concat(message.payload.pieces());
+    options.drop(all.length);
     const hasCode = type === "close" && all.length >= 2;
     options.message({
       ...{ type, bytes, frames, compressed },

@@ -69,6 +69,7 @@ export class OpenCapture implements Capture {
   readonly #limits: KeepLimits;
   readonly #kept: KeptBytes;
   #messageBytes = 0;
+  #pieceBytes = 0;
   readonly #startedAt = Date.now();
   readonly #start = performance.now();
   #requestHead: MessageHead | undefined;
@@ -162,6 +163,21 @@ export class OpenCapture implements Capture {
     );
   }
 
+  /** Makes room for a piece of a message that is still coming. @returns how many of its bytes may be kept */
+  holdPiece(bytes: number): number {
+    const granted = this.#kept.take(bytes);
+    this.#pieceBytes += granted;
+    return granted;
+  }
+
+  /** The pieces are not needed any more. */
+  dropPieces(bytes: number): void {
+    // Else they were given back already.
+    if (this.state !== "open") return;
+    this.#pieceBytes -= bytes;
+    this.#kept.give(bytes);
+  }
+
   addMessage(message: PassedMessage): void {
     const index = this.messageCount++;
     if (!this.wantsMessages) return;
@@ -189,7 +205,10 @@ export class OpenCapture implements Capture {
     this.#endMs = this.elapsed();
     // From here on it is the store that counts them.
     this.#kept.give(
-      this.request.keptBytes + this.response.keptBytes + this.#messageBytes,
+      this.request.keptBytes +
+        this.response.keptBytes +
+        this.#messageBytes +
+        this.#pieceBytes,
     );
     return true;
   }

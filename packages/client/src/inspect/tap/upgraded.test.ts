@@ -168,6 +168,27 @@ const SWITCH =
   "HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
 const DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
 
+test("messages that never end take no more memory than all exchanges may", () => {
+  const { tap, sink, context } = useTap();
+  tap.fromVisitor(Buffer.from(UPGRADE));
+  tap.fromUpstream(Buffer.from(`${SWITCH}\r\n`));
+  const { kept } = context;
+  const others = 64 * 1_024 * 1_024 - 10;
+  kept.take(others);
+  // A frame of 20 bytes in one direction, of which some come, and of a megabyte in the other.
+  tap.fromVisitor(Buffer.from("\x81\x14hello ", "latin1"));
+  expect(kept.held - others).toBe(6);
+  tap.fromUpstream(Buffer.from("\x82\x7f\0\0\0\0\0\x10\0\0abcdefgh", "latin1"));
+  expect(kept.held - others).toBe(10);
+  tap.fromVisitor(Buffer.from("and so on ..."));
+  tap.fromVisitor(Buffer.from("."));
+  expect(sink.captures[0]!.messages).toMatchObject([
+    { type: "text", data: "hello ", bytes: 20 },
+  ]);
+  tap.closed();
+  expect(kept.held).toBe(others);
+});
+
 test("a message that opens to more than a megabyte is shown as it passed, and so is what refers to it", () => {
   const bomb = deflateRawSync(Buffer.alloc(50_000_000)).subarray(0, -4);
   const frame = Buffer.concat([

@@ -44,6 +44,8 @@ function tapWebSocket(
     const reader = createFrameReader({
       compression: terms !== undefined,
       wanted: () => capture.wantsMessages,
+      hold: (bytes) => capture.holdPiece(bytes),
+      drop: (bytes) => capture.dropPieces(bytes),
       message(message) {
         const { type, bytes, payload, frames, compressed, closeCode } = message;
         const plain =
