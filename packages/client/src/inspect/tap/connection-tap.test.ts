@@ -1,6 +1,6 @@
 // What the tap makes of the bytes of a connection.
 import { expect, test } from "vitest";
-import { exchangesOf, play, type Step } from "./use-tap.ts";
+import { exchangesOf, play, useTap, type Step } from "./use-tap.ts";
 
 const text = (chunks: readonly Buffer[]): string =>
   Buffer.concat(chunks).toString("latin1");
@@ -120,6 +120,15 @@ test("a service that speaks first, and a request without an end, are connections
   expect(
     exchangesOf(play([["visitor", "GET / HTTP/1.1\r\nHos"]])),
   ).toMatchObject([{ kind: "raw", requestBytes: 19 }]);
+});
+
+test("line ends that no request follows are not kept for ever, under load neither", () => {
+  const { tap, sink } = useTap({ admit: () => false });
+  const lines = Buffer.from("\r\n".repeat(32 * 1_024));
+  for (let i = 0; i < 4; i++) tap.fromVisitor(lines);
+  expect(sink.missedCount).toBe(0);
+  tap.fromVisitor(lines);
+  expect(sink.missedCount).toBe(1);
 });
 
 test("HTTP that goes wrong later breaks the open exchanges, and the rest passes unseen", () => {

@@ -55,6 +55,8 @@ interface Entry {
 
 // Pipelining that is deeper than this is no client's.
 const MAX_PIPELINED = 1_000;
+// A first request whose head is not over by then is none: it may be nothing but line ends, which come before one.
+const MAX_PRELUDE_BYTES = 256 * 1_024;
 
 export function tapConnection(
   info: ConnectionInfo,
@@ -90,6 +92,7 @@ class HttpConnection implements ConnectionTap {
   #status = 0;
   /** What came before the first request was understood: it may be no HTTP at all. */
   #prelude: Buffer[] | undefined = [];
+  #preludeBytes = 0;
   /** Reads the response that is coming, when it is a stream of events. */
   #events: EventReader | undefined;
   #lastRequest: ({ text: string } & TrackedRequest) | undefined;
@@ -109,7 +112,7 @@ class HttpConnection implements ConnectionTap {
     if (this.#raw) return this.#raw.request.add(chunk);
     this.#visitor.feed(chunk);
     if (this.#raw) this.#takeRaw("request", chunk);
-    else this.#prelude?.push(Buffer.from(chunk));
+    else if (this.#prelude) this.#keepPrelude(this.#prelude, chunk);
   }
 
   fromUpstream(chunk: Buffer): void {
@@ -137,6 +140,12 @@ class HttpConnection implements ConnectionTap {
         );
       else this.#finish(capture, "aborted", explainCut(capture, error));
     }
+  }
+
+  #keepPrelude(prelude: Buffer[], chunk: Buffer): void {
+    this.#preludeBytes += chunk.length;
+    prelude.push(Buffer.from(chunk));
+    if (this.#preludeBytes > MAX_PRELUDE_BYTES) this.#becomeRaw();
   }
 
   #beginRequest(): NextMessage {
