@@ -1,10 +1,12 @@
 // The history behind its worker: what it is asked is answered, and what goes wrong with it is said once.
 import { execFile } from "node:child_process";
 import {
+  existsSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -135,6 +137,16 @@ test("a turn whose owner is dead is taken over", async () => {
     expect(await history.list(10, undefined)).not.toEqual([]);
   }
   expect(warnings).toEqual([]);
+});
+
+test("what somebody left who was killed while he waited is cleared away", async () => {
+  const { history, file } = useHistory();
+  const [old, fresh] = [`${file}.turn.1.abc`, `${file}.turn.2.def`];
+  for (const path of [old, fresh]) writeFileSync(path, "{}");
+  utimesSync(old, 0, 0);
+  history.write([makeRecord()]);
+  await history.list(1, undefined);
+  expect([existsSync(old), existsSync(fresh)]).toEqual([false, true]);
 });
 
 test("a worker that dies is said once", async () => {

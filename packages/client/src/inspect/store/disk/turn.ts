@@ -3,6 +3,7 @@
 import {
   linkSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmdirSync,
@@ -12,6 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { hostname } from "node:os";
+import { dirname, join } from "node:path";
 import { randomBytes } from "node:crypto";
 
 /** Turns at one file. For a thread that may sleep: waiting blocks it. */
@@ -57,6 +59,7 @@ export function createTurns(
     startedAt: startTimeOf(process.pid),
     realm: REALM,
   };
+  let swept = false;
   const nap = new Int32Array(new SharedArrayBuffer(4));
 
   return {
@@ -72,6 +75,7 @@ export function createTurns(
 
   function acquire(): void {
     const giveUpAt = Date.now() + patienceMs;
+    sweepOnce();
     // Written before, so that the lock is never there without its owner's name.
     writeFileSync(own, JSON.stringify(me), { mode: 0o600 });
     try {
@@ -83,6 +87,18 @@ export function createTurns(
       }
     } finally {
       rmSync(own, { force: true });
+    }
+  }
+
+  // What those left who were killed while they waited.
+  function sweepOnce(): void {
+    if (swept) return;
+    swept = true;
+    const folder = dirname(file);
+    for (const name of readdirSync(folder)) {
+      const path = join(folder, name);
+      if (path.startsWith(`${lock}.`) && isOlderThan(path, UNKNOWN_OWNER_MS))
+        rmSync(path, { force: true });
     }
   }
 
