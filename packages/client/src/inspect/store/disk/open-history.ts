@@ -9,7 +9,7 @@ import type { Addition, Failure, Question, Report } from "./wire.ts";
 
 /** Settings of {@link openHistory}. */
 export interface HistoryOptions extends HistoryFileOptions {
-  /** How many exchanges are written. Default: 100 a second, 1,000 after a quiet time. */
+  /** How many exchanges are written. Default: 50 a second, 500 after a quiet time. */
   readonly rows?: { perSecond: number; burst: number } | undefined;
   /** Default: the one beside the bundle. */
   readonly workerFile?: string | URL | undefined;
@@ -24,7 +24,7 @@ const MAX_WAITING_BYTES = 32 * 1_024 * 1_024;
 // Another process keeps its turn for that long, or a disk does not answer: then it is over for this run.
 const MAX_TURN_FAILURES = 4;
 // A row takes a sixth of a millisecond of the worker's time. Of a flood that is sampled anyway the history has fewer.
-const ROWS = { perSecond: 100, burst: 1_000 };
+const ROWS = { perSecond: 50, burst: 500 };
 const CLOSE_MS = 5_000;
 const ROW_BYTES = 2_048;
 

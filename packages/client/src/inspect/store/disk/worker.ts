@@ -1,5 +1,6 @@
 // The worker thread that owns the history file: nothing that a stream waits for happens here.
-import { statfsSync } from "node:fs";
+import { readlinkSync, statfsSync } from "node:fs";
+import { setPriority } from "node:os";
 import { dirname } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import {
@@ -17,6 +18,7 @@ const history = openHistoryFile(options, (path) =>
   report({ movedAside: path }),
 );
 
+stepBack();
 let waiting: Row[] = [];
 
 port.on("message", (call: Call | Addition) => {
@@ -59,6 +61,16 @@ function writeWaiting(): Totals {
   const rows = waiting;
   waiting = [];
   return history.write(rows);
+}
+
+// Where there is not enough of the processor for all, the streams go first. Linux knows priorities of threads.
+function stepBack(): void {
+  try {
+    const thread = /\d+$/.exec(readlinkSync("/proc/thread-self"))?.[0];
+    if (thread !== undefined) setPriority(Number(thread), 10);
+  } catch {
+    // Elsewhere it is a thread like the others.
+  }
 }
 
 function report(what: Report): void {
