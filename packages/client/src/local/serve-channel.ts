@@ -96,16 +96,16 @@ export function serveChannel(
     for (const chunk of head) stream.write(chunk);
     head.length = 0;
     if (options.observe) stream.on("data", options.observe);
-    if (tap) {
-      channel.on("data", (chunk: Buffer) => tap.fromVisitor(chunk));
-      stream.on("data", (chunk: Buffer) => tap.fromUpstream(chunk));
-      stream.on("end", () => tap.upstreamEnded());
-    }
     join(stream, channel, link, (result) => {
       over = true;
       tap?.closed(result.error);
       done({ ...result, bytesBToA: result.bytesBToA + headBytes });
     });
+    if (!tap) return;
+    // Behind join's own listeners: a chunk is on its way before anybody looks at it.
+    channel.on("data", (chunk: Buffer) => tap.fromVisitor(chunk));
+    stream.on("data", (chunk: Buffer) => tap.fromUpstream(chunk));
+    stream.on("end", () => tap.upstreamEnded());
   }
 
   function giveUp(error?: Error): void {
