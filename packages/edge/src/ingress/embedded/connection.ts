@@ -55,6 +55,8 @@ const USAGE = "Nothing to serve. Ask for a tunnel: ssh -R 80:localhost:8080 …"
 // Whoever logs in could fill the operator's disk with lines, and a client means well that stops some time.
 const MAX_LOGGED_REFUSALS = 10;
 const MAX_REFUSALS = 1_000;
+// Global requests that wait for the answer to one before them: a few forwards, and signs of life. They wait in memory.
+const MAX_HELD_BACK = 1_000;
 
 /** A connection of the embedded SSH server, from the moment that the peer has said which software it is. */
 export class EmbeddedConnection {
@@ -76,6 +78,7 @@ export class EmbeddedConnection {
   #control: Duplex | undefined;
   /** Resolves when the last global request that has to wait was answered. */
   #answering: Promise<void> | undefined;
+  #heldBack = 0;
   #plainSession: PlainSession | undefined;
   #ended = false;
   #settleTimer: NodeJS.Timeout | undefined;
@@ -252,6 +255,7 @@ export class EmbeddedConnection {
         if (port === undefined) reject?.();
         else accept?.(port);
       };
+      if (this.#heldBack >= MAX_HELD_BACK) return this.#askedTooMuch();
       if (this.#answering)
         return this.#holdBack(
           this.#answering.then(async () => reply(await answer())),
@@ -290,14 +294,23 @@ export class EmbeddedConnection {
 
   // Answers to global requests come in the order of the requests (RFC 4254 section 4), and one has to wait.
   #holdBack(turn: Promise<void>): void {
+    this.#heldBack++;
     const answered = turn
       .catch((error: unknown) =>
         this.#host.log.error("bug", { ...this.#who(), error }),
       )
       .finally(() => {
+        this.#heldBack--;
         if (this.#answering === answered) this.#answering = undefined;
       });
     this.#answering = answered;
+  }
+
+  #askedTooMuch(): void {
+    if (this.#ended) return;
+    const message = "Too many requests at a time.";
+    this.#host.log.info("session given up", { ...this.#who(), why: message });
+    this.end({ message });
   }
 
   /** @returns a port to answer with, or undefined for a refusal */

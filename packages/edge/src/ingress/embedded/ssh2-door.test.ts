@@ -86,6 +86,21 @@ describe("a client that breaks the protocol is disconnected", () => {
     expect(edge.ingress.stats().connections).toBe(0);
   });
 
+  it("when it asks on and on while it waits for an answer", async () => {
+    const key = useSshKey();
+    const edge = await useEmbeddedIngress(key, {
+      handlers: { openPlain: () => new Promise(() => {}) },
+    });
+    const client = await useSsh2Client(edge.port, key);
+    const { _protocol: protocol } = client as unknown as PrivateClient;
+    client.on("error", () => {});
+    const gone = goneOf(client);
+    protocol.tcpipForward("", 80, true);
+    for (let i = 0; i < 2_000; i++) protocol.cancelTcpipForward("x", 1, true);
+    await gone;
+    expect(edge.logged.join("\n")).toContain("Too many requests at a time");
+  });
+
   it("when it asks for anything before it has logged in", async () => {
     const edge = await useEmbeddedIngress(useSshKey());
     let hostile: Client | undefined;
