@@ -6,13 +6,16 @@ export const quoteWord = (text: string): string =>
     ? text
     : `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** Quotes a text of ISO 8859-1 as these bytes: what is not ASCII goes through printf, because scripts are in UTF-8. */
+/**
+ * Quotes a text of ISO 8859-1 as these bytes: what is not ASCII goes through printf, because scripts are in UTF-8. A `!`
+ * goes the same way: between the double quotes around, some interactive shells put a line of the history in its place.
+ */
 export function quoteLatin1(text: string): string {
   if (/^[\x20-\x7e\t]*$/.test(text)) return quoteWord(text);
   const format = Array.from(Buffer.from(text, "latin1"), (byte) =>
     byte >= 0x20 &&
     byte <= 0x7e &&
-    !`%\\'"$\``.includes(String.fromCharCode(byte))
+    !`%\\'"$!\``.includes(String.fromCharCode(byte))
       ? String.fromCharCode(byte)
       : `\\${byte.toString(8).padStart(3, "0")}`,
   ).join("");
