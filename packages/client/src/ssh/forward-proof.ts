@@ -19,8 +19,12 @@ export const readForwardProof = ({
     theirs: Buffer.from(proof.edge, "latin1"),
   };
 
+// The edge says its proof as soon as it has ours. Anybody else on the server may connect too, and keep us waiting.
+const PROOF_MS = 30_000;
+
 /**
  * Proves us to whoever made the connection, and hands it on once they have proved to be the edge; else ends it.
+ * It has 30 seconds for that.
  *
  * @param onProved gets the connection with nothing of the proof left in it
  */
@@ -34,6 +38,10 @@ export function exchangeProofs(
   channel.write(ours);
   let got = Buffer.alloc(0);
   const drop = (): void => void channel.destroy();
+  const timer = setTimeout(drop, PROOF_MS);
+  timer.unref();
+  const stopTimer = (): void => clearTimeout(timer);
+  channel.once("close", stopTimer);
   channel.on("error", drop);
   channel.on("end", drop);
   channel.on("data", read);
@@ -44,6 +52,8 @@ export function exchangeProofs(
     got = Buffer.concat([got, chunk]);
     if (got.length < PROOF_BYTES) return;
     channel.pause();
+    stopTimer();
+    channel.off("close", stopTimer);
     channel.off("data", read);
     channel.off("end", drop);
     if (!timingSafeEqual(got.subarray(0, PROOF_BYTES), theirs)) return drop();
