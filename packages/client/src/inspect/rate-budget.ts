@@ -4,7 +4,14 @@ import { performance } from "node:perf_hooks";
 /** Admits so many in the long run, and more at once after a quiet time. */
 export interface RateBudget {
   admit(): boolean;
+  /** One more passes that does not ask. */
+  pass(): void;
+  /** Whether more were turned away or passed in the second before than anybody could want to look at. */
+  readonly flooded: boolean;
 }
+
+// Above this, even finding the ends of messages is work that visitors would feel.
+const FLOOD_PER_SECOND = 1_000;
 
 /** @param now milliseconds of a clock that never goes back */
 export function createRateBudget(
@@ -14,6 +21,20 @@ export function createRateBudget(
   const { perSecond, burst } = options;
   let tokens = burst;
   let last = now();
+  let secondBegan = last;
+  let refused = 0;
+  let flooded = false;
+
+  function refuse(time: number): void {
+    const elapsedMs = time - secondBegan;
+    if (elapsedMs >= 1_000) {
+      flooded = (refused * 1_000) / elapsedMs >= FLOOD_PER_SECOND;
+      refused = 0;
+      secondBegan = time;
+    }
+    refused++;
+  }
+
   return {
     admit() {
       // While there is plenty, what comes back can wait.
@@ -21,10 +42,17 @@ export function createRateBudget(
         const time = now();
         tokens = Math.min(burst, tokens + ((time - last) * perSecond) / 1_000);
         last = time;
-        if (tokens < 1) return false;
+        if (tokens < 1) {
+          refuse(time);
+          return false;
+        }
       }
       tokens--;
       return true;
+    },
+    pass: () => refuse(now()),
+    get flooded() {
+      return flooded;
     },
   };
 }

@@ -1,5 +1,5 @@
 // What the tap makes of the bytes of a connection.
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { exchangesOf, play, useTap, type Step } from "./use-tap.ts";
 
 const text = (chunks: readonly Buffer[]): string =>
@@ -165,4 +165,58 @@ test("a body is kept to its bound and counted beyond", () => {
     framing: "length",
   });
   expect(text(sink.captures[0]!.responseBody)).toBe("x".repeat(10));
+});
+
+const exchange = (
+  tap: ReturnType<typeof useTap>["tap"],
+  path: string,
+): void => {
+  tap.fromVisitor(Buffer.from(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`));
+  tap.fromUpstream(
+    Buffer.from("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+  );
+};
+
+test("in a flood a connection is looked at again when it has been silent behind an answer", () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+  let flooded = false;
+  let full = true;
+  const { tap, sink } = useTap({
+    admit: () => !full,
+    flooded: () => flooded,
+  });
+  flooded = true;
+  exchange(tap, "/turned-away");
+  full = false;
+  for (let n = 0; n < 5; n++) {
+    vi.advanceTimersByTime(49);
+    exchange(tap, "/unseen");
+  }
+  expect(sink.missedCount).toBe(6);
+  // A request in two parts with a pause between them is no request that begins.
+  vi.advanceTimersByTime(10);
+  tap.fromVisitor(
+    Buffer.from("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: "),
+  );
+  vi.advanceTimersByTime(1_000);
+  tap.fromVisitor(Buffer.from("28\r\n\r\nGET /forged HTTP/1.1\r\n"));
+  tap.fromUpstream(Buffer.from("HTTP/1.1 204 No Content\r\n\r\n"));
+  expect(sink.captures).toHaveLength(0);
+
+  vi.advanceTimersByTime(50);
+  exchange(tap, "/seen");
+  expect(sink.captures.map((each) => each.exchange())).toMatchObject([
+    { target: "/seen", status: 200, state: "complete" },
+  ]);
+  expect(sink.missedCount).toBe(7);
+});
+
+test("without a flood a connection that was turned away once is read on", () => {
+  let full = true;
+  const { tap, sink } = useTap({ admit: () => !full });
+  exchange(tap, "/turned-away");
+  full = false;
+  exchange(tap, "/seen");
+  expect(sink.captures).toHaveLength(1);
 });

@@ -58,6 +58,11 @@ const MAX_PIPELINED = 1_000;
 // A first request whose head is not over by then is none: it may be nothing but line ends, which come before one.
 const MAX_PRELUDE_BYTES = 256 * 1_024;
 
+// In a flood nothing of a connection is read any more until it has been silent for so long behind an answer: the next
+// byte is a request's first then. (A visitor who pauses in an upload that was answered early could make it read a part
+// of that upload as a request; it shows something that was sent, under a wrong heading, and changes nothing.)
+const PAUSE_MS = 50;
+
 export function tapConnection(
   info: ConnectionInfo,
   context: TapContext,
@@ -101,6 +106,10 @@ class HttpConnection implements ConnectionTap {
   #raw: OpenCapture | undefined;
   #switched: OpenCapture | undefined;
   #over = false;
+  /** Nothing is read; see PAUSE_MS. */
+  #blind = false;
+  /** When the service last spoke, while blind; below 0 once the visitor has spoken after it. */
+  #answeredAt = -1;
 
   constructor(info: ConnectionInfo, context: TapContext) {
     this.#info = info;
@@ -108,7 +117,7 @@ class HttpConnection implements ConnectionTap {
   }
 
   fromVisitor(chunk: Buffer): void {
-    if (this.#over) return;
+    if (this.#over || (this.#blind && !this.#looksAgain())) return;
     if (this.#raw) return this.#raw.request.add(chunk);
     this.#visitor.feed(chunk);
     if (this.#raw) this.#takeRaw("request", chunk);
@@ -117,6 +126,10 @@ class HttpConnection implements ConnectionTap {
 
   fromUpstream(chunk: Buffer): void {
     if (this.#over) return;
+    if (this.#blind) {
+      this.#answeredAt = performance.now();
+      return;
+    }
     if (this.#raw) return this.#raw.response.add(chunk);
     this.#upstream.feed(chunk);
     if (this.#raw) this.#takeRaw("response", chunk);
@@ -140,6 +153,18 @@ class HttpConnection implements ConnectionTap {
         );
       else this.#finish(capture, "aborted", explainCut(capture, error));
     }
+  }
+
+  /** A visitor speaks whom nobody listens to. */
+  #looksAgain(): boolean {
+    if (this.#answeredAt < 0) return false;
+    const silentMs = performance.now() - this.#answeredAt;
+    this.#answeredAt = -1;
+    this.#blind = silentMs < PAUSE_MS;
+    if (!this.#blind) return true;
+    this.#context.budget.pass();
+    this.#context.sink.missed(1);
+    return false;
   }
 
   #keepPrelude(prelude: Buffer[], chunk: Buffer): void {
@@ -249,9 +274,16 @@ class HttpConnection implements ConnectionTap {
     const { capture } = entry;
     if (this.#isSwitch(entry)) return this.#switch(capture);
     if (entry.asksUpgrade) this.#visitor.release();
-    if (!capture) return;
+    if (!capture) return this.#maybeLookAway();
     capture.endResponse(trailers);
     if (capture.requestDone) this.#finish(capture, "complete");
+  }
+
+  #maybeLookAway(): void {
+    if (!this.#context.budget.flooded) return;
+    if (this.#incoming !== undefined || this.#waiting.length > 0) return;
+    this.#blind = true;
+    this.#answeredAt = performance.now();
   }
 
   #isSwitch({ asksUpgrade, method }: Entry): boolean {

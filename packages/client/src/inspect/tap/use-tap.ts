@@ -48,6 +48,8 @@ export interface PlayOptions {
   maxBodyBytes?: number;
   /** Whether the next exchange is captured. Default: all are. */
   admit?: () => boolean;
+  /** Whether there is a flood. Default: no. */
+  flooded?: () => boolean;
   /** What the connection ended with. */
   error?: Error;
   /** The upstream does not say that it has ended. */
@@ -64,7 +66,13 @@ export function useTap(options: PlayOptions = {}) {
       maxMessages: 1_000,
     },
     kept: createKeptBytes(64 * 1_024 * 1_024),
-    budget: { admit: options.admit ?? (() => true) },
+    budget: {
+      admit: options.admit ?? (() => true),
+      pass: () => {},
+      get flooded() {
+        return options.flooded?.() ?? false;
+      },
+    },
   };
   return { tap: tapConnection(INFO, context), sink, context };
 }
