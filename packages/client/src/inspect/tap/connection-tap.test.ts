@@ -167,6 +167,22 @@ test("a body is kept to its bound and counted beyond", () => {
   expect(text(sink.captures[0]!.responseBody)).toBe("x".repeat(10));
 });
 
+test("of a body that comes behind too many bytes the beginning is kept all the same", () => {
+  const sink = play(
+    [
+      ["visitor", GET],
+      [
+        "upstream",
+        `HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n${"x".repeat(100_000)}`,
+      ],
+    ],
+    { keptBurst: 1_000 },
+  );
+  expect(exchangesOf(sink)).toMatchObject([
+    { response: { body: { bytes: 100_000, keptBytes: 16 * 1_024 + 1_000 } } },
+  ]);
+});
+
 const exchange = (
   tap: ReturnType<typeof useTap>["tap"],
   path: string,

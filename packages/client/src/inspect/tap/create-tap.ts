@@ -20,6 +20,9 @@ const MAX_BODY_BYTES = 1_024 * 1_024;
 const MAX_MESSAGES = 1_000;
 // Of all exchanges that are open at a time.
 const MAX_OPEN_BYTES = 64 * 1_024 * 1_024;
+// Of all bodies: copying, keeping and writing them costs three times what passing them on does.
+const KEPT_PER_SECOND = 8 * 1_024 * 1_024;
+const KEPT_BURST = 64 * 1_024 * 1_024;
 const MAX_PER_SECOND = 200;
 const BURST = 1_000;
 
@@ -30,7 +33,11 @@ export function createTap(sink: CaptureSink, options: TapOptions = {}): Tap {
   const context = {
     sink,
     limits: { maxBodyBytes, maxMessages: MAX_MESSAGES },
-    kept: createKeptBytes(MAX_OPEN_BYTES),
+    kept: createKeptBytes({
+      maxBytes: MAX_OPEN_BYTES,
+      perSecond: KEPT_PER_SECOND,
+      burst: KEPT_BURST,
+    }),
     budget: createRateBudget({ perSecond: maxPerSecond, burst: BURST }),
   };
   return (info) => tapConnection(info, context);

@@ -277,6 +277,9 @@ function sizeOfHead(headers: readonly HeaderLine[]): number {
   return bytes;
 }
 
+// The beginning of a body is kept whatever large ones have passed before it.
+const UNMETERED_BYTES = 16 * 1_024;
+
 /** Counts a body and keeps its beginning. */
 class BodyKeeper {
   bytes = 0;
@@ -295,7 +298,10 @@ class BodyKeeper {
     this.bytes += bytes.length;
     if (this.#full) return;
     const wanted = Math.min(bytes.length, this.#maxBytes - this.keptBytes);
-    const granted = this.#kept.take(wanted);
+    const granted = this.#kept.take(
+      wanted,
+      Math.max(0, UNMETERED_BYTES - this.keptBytes),
+    );
     // What is kept is the beginning, without holes.
     if (granted < bytes.length) this.#full = true;
     if (granted > 0)

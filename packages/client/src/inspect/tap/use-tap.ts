@@ -48,6 +48,8 @@ export interface PlayOptions {
   maxBodyBytes?: number;
   /** Whether the next exchange is captured. Default: all are. */
   admit?: () => boolean;
+  /** Bytes of bodies that may be kept in all. Default: plenty. */
+  keptBurst?: number;
   /** Whether there is a flood. Default: no. */
   flooded?: () => boolean;
   /** What the connection ended with. */
@@ -65,7 +67,11 @@ export function useTap(options: PlayOptions = {}) {
       maxBodyBytes: options.maxBodyBytes ?? 1_024 * 1_024,
       maxMessages: 1_000,
     },
-    kept: createKeptBytes(64 * 1_024 * 1_024),
+    kept: createKeptBytes({
+      maxBytes: 64 * 1_024 * 1_024,
+      perSecond: 0,
+      burst: options.keptBurst ?? 1_024 * 1_024 * 1_024,
+    }),
     budget: {
       admit: options.admit ?? (() => true),
       pass: () => {},
