@@ -28,6 +28,11 @@ const variants = (ingress: OursOptions["ingress"], about: string): Setup[] => [
     inspect: false,
   }),
   ours(
+    `${ingress}-page`,
+    `${ingress} as shipped, with the inspector's page open in Chromium`,
+    { ...shipped, ingress, page: true },
+  ),
+  ours(
     `${ingress}-nolog`,
     `${ingress} without the inspector and without access log`,
     { ...shipped, ingress, inspect: false, accessLog: false },

@@ -1,6 +1,13 @@
 // The product: built edge and client as child processes, through sshd (`openssh`) and with its own SSH server (`embedded`).
-import { mkdirSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { SessionOptions } from "@expose/client";
 import { freePort } from "../../harness/plain-sshd.ts";
 import { stop, type RunningProgram } from "../../harness/processes.ts";
@@ -25,6 +32,8 @@ export interface OursOptions {
   readonly watch: boolean;
   /** As shipped: the inspector keeps what passes. */
   readonly inspect: boolean;
+  /** With its page open in a browser. */
+  readonly page?: boolean;
   /** ssh2's native addon. As shipped: used where it could be built. */
   readonly addon: boolean;
   /** Worker processes of the edge. As shipped: 1. */
@@ -47,6 +56,7 @@ export const ours = (
       ...(options.ingress === "openssh" || options.client === "ssh"
         ? ["ssh", "sshd"]
         : []),
+      ...(options.page ? ["chromium"] : []),
     ),
   open: (world) => openEdge(world, name, options),
 });
@@ -110,9 +120,10 @@ async function openEdge(
         : startClient(running, port, tunnel),
     ...(options.client === "ours"
       ? {
+          // An inspector for each of a hundred sessions would be what is measured.
           connectMany: (port: number, count: number) =>
             startApiClient(
-              running,
+              { ...running, options: { ...options, inspect: false } },
               port,
               Array.from({ length: count }, (_, n) => `bench-${n}`),
             ),
@@ -200,12 +211,48 @@ async function startCli(
     ],
     { HOME: home, ...CODE_CACHE_ENV },
   );
+  let browser: RunningProgram | undefined;
+  try {
+    if (options.page) browser = await openPage(world, home);
+  } catch (error) {
+    await stop(client);
+    throw error;
+  }
   return {
     target: targetOf(edge, tunnel),
     pids: () => [client.child.pid!],
     output: () => client.stdout + client.stderr,
-    close: () => stop(client, world.profileDir ? "SIGINT" : "SIGKILL"),
+    async close() {
+      if (browser) await stop(browser);
+      await stop(client, world.profileDir ? "SIGINT" : "SIGKILL");
+    },
   };
+}
+
+// Opens the inspector's page in a browser, which goes on drawing what comes.
+async function openPage(
+  world: BenchWorld,
+  home: string,
+): Promise<RunningProgram> {
+  const folder = join(home, ".local/state/expose/run");
+  let file: string | undefined;
+  for (let tries = 0; file === undefined && tries < 200; tries++) {
+    await sleep(50);
+    file = existsSync(folder)
+      ? readdirSync(folder).find((name) => /^inspector-.*\.json$/.test(name))
+      : undefined;
+  }
+  if (file === undefined) throw new Error("The inspector did not start.");
+  const { url } = JSON.parse(readFileSync(join(folder, file), "utf8")) as {
+    url: string;
+  };
+  const browser = world.laptop.start("chromium", [
+    ...["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"],
+    ...[`--user-data-dir=${tempPath("browser")}`, "--enable-logging=stderr"],
+    ...["--remote-debugging-port=0", url],
+  ]);
+  await browser.waitFor(/DevTools listening/, 30_000);
+  return browser;
 }
 
 async function startApiClient(
