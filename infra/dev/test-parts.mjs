@@ -25,7 +25,8 @@ export const parts = {
         ...["--noEmit", "--project", "packages/inspector"],
       ),
     ),
-  unit: () => vitest("unit"),
+  // Nothing in them is shared, so two at a time. The others listen on ports that a newcomer would, and time whole programs.
+  unit: () => vitest("unit", "--maxWorkers=2"),
   arch: () => vitest("arch"),
   e2e: () => vitest("e2e"),
   browser: () => vitest("browser"),
@@ -48,12 +49,13 @@ const add = (a, b) => ({
   problems: [...a.problems, ...b.problems],
 });
 
-async function vitest(project) {
+async function vitest(project, ...options) {
   const report = inRoot(`.cache/vitest-${project}.json`);
   const exitedWell = await node("node_modules/vitest/vitest.mjs", [
     "run",
     "--project",
     project,
+    ...options,
     "--reporter=default",
     "--reporter=json",
     `--outputFile.json=${report}`,
