@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { clientErrorCodes } from "../errors.ts";
-import { commandTable } from "./command.ts";
+import { commandTable } from "./command-table.ts";
 import { createProgram } from "./program.ts";
 
 const page = readFileSync(

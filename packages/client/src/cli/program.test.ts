@@ -1,7 +1,7 @@
 import { filterKeys, PRODUCT_VERSION } from "@expose/protocol";
 import { expect, test } from "vitest";
 import { ExposeError } from "../errors.ts";
-import { commandTable } from "./command.ts";
+import { commandTable } from "./command-table.ts";
 import { parseCommandLine, type Invocation } from "./program.ts";
 import { optionTable } from "./option-table.ts";
 

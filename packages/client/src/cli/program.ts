@@ -2,7 +2,8 @@
 import { Command, CommanderError, Option } from "commander";
 import { PRODUCT_VERSION } from "@expose/protocol/version";
 import { ExposeError } from "../errors.ts";
-import { commandTable, type CommandSpec, type Flags } from "./command.ts";
+import type { CommandSpec, Flags } from "./command.ts";
+import { commandTable } from "./command-table.ts";
 import { optionTable, type OptionKey } from "./option-table.ts";
 
 /** A command line that has been understood. */

@@ -2,7 +2,7 @@
 // from a target.
 import { nearest } from "../nearest.ts";
 import { ExposeError } from "../errors.ts";
-import { commandTable } from "./command.ts";
+import { commandTable } from "./command-table.ts";
 import { optionTable } from "./option-table.ts";
 
 /**
