@@ -51,6 +51,13 @@ export interface StoredBodies {
   readonly response: Buffer;
 }
 
+/** An exchange with all that is kept of it. */
+export interface StoredExchange {
+  readonly exchange: Exchange;
+  readonly bodies: StoredBodies;
+  readonly messages: readonly ExchangeMessage[];
+}
+
 /** The history of exchanges: of this run in memory, and of earlier runs and other clients on disk. */
 export interface ExchangeStore extends CaptureSink {
   list(query: ExchangeQuery): Promise<{

@@ -1,6 +1,7 @@
 // What passes before the inspector is loaded.
 import { expect, test } from "vitest";
-import { createEarlyTap, type ConnectionTap } from "./early-tap.ts";
+import { createEarlyTap } from "./early-tap.ts";
+import type { ConnectionTap } from "./tap/connection-tap.ts";
 
 function record() {
   const said: string[] = [];

@@ -1,15 +1,6 @@
 // Takes what passes before the inspector is loaded, so that the first requests are not missed: loading waits until the
 // URL is shown. Small on purpose; it is the one part of the inspector that every start loads.
-
-/** Takes copies of what passes a connection. Its methods return at once and never throw; buffers stay the stream's. */
-export interface ConnectionTap {
-  fromVisitor(chunk: Buffer): void;
-  fromUpstream(chunk: Buffer): void;
-  /** The upstream has said all that it had to say. */
-  upstreamEnded(): void;
-  /** Nothing passes any more. @param error why, when it did not end by itself */
-  closed(error?: Error): void;
-}
+import type { ConnectionTap } from "./tap/connection-tap.ts";
 
 /** Opens taps that wait for the real ones. */
 export interface EarlyTap<Info> {

@@ -2,12 +2,12 @@
 import { writeFile } from "node:fs/promises";
 import type { Exchange, MessagePage } from "@expose/protocol";
 import { ExposeError } from "../../errors.ts";
+import type { StoredExchange } from "../../inspect/capture.ts";
 import {
   exportExchange,
   exportFormats,
   isExportFormat,
   type ExportFormat,
-  type StoredExchange,
 } from "../../inspect/export/export-exchange.ts";
 import { redact } from "../../inspect/store/redact.ts";
 import type { CommandRun } from "../command.ts";

@@ -1,21 +1,8 @@
 // The content codings that can be undone, by their names in Content-Encoding.
 import type { Duplex } from "node:stream";
 import zlib from "node:zlib";
+import type { Decoder, DecodeResult } from "./decoder.ts";
 import { decodeZstd } from "./zstd.ts";
-
-/** What came out, and why no more did. */
-export interface DecodeResult {
-  readonly bytes: Buffer;
-  readonly stop?: "bound" | "broken";
-  /** For `broken`. */
-  readonly reason?: string;
-}
-
-/** Decodes to at most `maxBytes`. Never rejects. */
-export type Decoder = (
-  input: Buffer,
-  maxBytes: number,
-) => Promise<DecodeResult>;
 
 /** @returns undefined for a coding that is not known */
 export function openDecoder(

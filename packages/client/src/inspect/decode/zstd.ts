@@ -1,7 +1,7 @@
 // zstd for Node before 22.15, in JavaScript. It runs on the event loop's own thread: in turns, and within a budget.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Decompress } from "fzstd";
-import type { DecodeResult } from "./codings.ts";
+import type { DecodeResult } from "./decoder.ts";
 
 /** Never rejects. @param maxBytes how far it may open */
 export async function decodeZstd(

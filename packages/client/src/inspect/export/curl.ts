@@ -7,7 +7,7 @@ import {
   quoteWord,
 } from "./shell.ts";
 import { explainMissing, toSentRequest } from "./sent-request.ts";
-import type { StoredExchange } from "./export-exchange.ts";
+import type { StoredExchange } from "../capture.ts";
 
 /** @param stored one that checkRequest() let pass */
 export function toCurl({ exchange, bodies }: StoredExchange): string {

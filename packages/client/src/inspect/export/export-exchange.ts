@@ -1,20 +1,13 @@
 // An exchange in a form that leaves the inspector: a command, a script, a test, a file.
-import type { Exchange, ExchangeMessage } from "@expose/protocol";
-import { writeHttpFile } from "../http-file/write-http-file.ts";
+import type { Exchange } from "@expose/protocol";
 import { ExposeError } from "../../errors.ts";
-import type { StoredBodies } from "../capture.ts";
+import type { StoredBodies, StoredExchange } from "../capture.ts";
+import { writeHttpFile } from "../http-file/write-http-file.ts";
 import { toCurl } from "./curl.ts";
 import { toFetch } from "./fetch.ts";
 import { toHar } from "./har.ts";
 import { toHttpie } from "./httpie.ts";
 import { toVitest } from "./vitest.ts";
-
-/** An exchange with all that is kept of it. */
-export interface StoredExchange {
-  readonly exchange: Exchange;
-  readonly bodies: StoredBodies;
-  readonly messages: readonly ExchangeMessage[];
-}
 
 /** What `export?as=` takes. */
 export const exportFormats = [

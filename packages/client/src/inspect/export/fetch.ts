@@ -1,5 +1,5 @@
 // An exchange as a call of fetch, for Node and, with a text body, for browsers.
-import type { StoredExchange } from "./export-exchange.ts";
+import type { StoredExchange } from "../capture.ts";
 import {
   explainNoFetch,
   fetchOptions,

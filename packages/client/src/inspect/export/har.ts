@@ -10,7 +10,7 @@ import type {
 import { decodeBody } from "../decode/decode-body.ts";
 import { viewForm } from "../view/form.ts";
 import { parseMediaType } from "../view/media-type.ts";
-import type { StoredExchange } from "./export-exchange.ts";
+import type { StoredExchange } from "../capture.ts";
 import { urlOf } from "./sent-request.ts";
 
 /** A HAR file's content. Fields that begin with `_` are nobody's but ours and Chromium's. */

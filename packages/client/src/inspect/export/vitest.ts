@@ -3,7 +3,7 @@ import type { CapturedResponse, Exchange } from "@expose/protocol";
 import { ExposeError } from "../../errors.ts";
 import { decodeBody } from "../decode/decode-body.ts";
 import { parseMediaType } from "../view/media-type.ts";
-import type { StoredExchange } from "./export-exchange.ts";
+import type { StoredExchange } from "../capture.ts";
 import {
   explainNoFetch,
   fetchOptions,

@@ -1,11 +1,11 @@
 // The store: this run in memory, older runs behind it.
 import type { Exchange } from "@expose/protocol";
 import { expect, test } from "vitest";
-import type { ExchangeStore } from "../capture.ts";
+import type { ExchangeStore, StoredExchange } from "../capture.ts";
 import { createTap } from "../tap/create-tap.ts";
 import { createStore, type StoreOptions } from "./create-store.ts";
 import { makeRow } from "./disk/testing/make-row.ts";
-import type { History, HistoryRecord } from "./history.ts";
+import type { History } from "./history.ts";
 
 const INFO = { tunnel: "shop", origin: "https://a", upstream: "localhost:1" };
 
@@ -33,9 +33,9 @@ function useStore(options: StoreOptions = {}) {
 
 // A history whose disk is an array: what is tried here is how the two are put together.
 function useHistory(rows: Exchange[] = []): History & {
-  written: HistoryRecord[];
+  written: StoredExchange[];
 } {
-  const written: HistoryRecord[] = [];
+  const written: StoredExchange[] = [];
   return {
     written,
     write: (records) => void written.push(...records),

@@ -5,10 +5,11 @@ import type {
   ExchangeQuery,
   ExchangeStore,
   StoredBodies,
+  StoredExchange,
   StoreListener,
   StoreStatus,
 } from "../capture.ts";
-import type { History, HistoryRecord } from "./history.ts";
+import type { History } from "./history.ts";
 import { createMemory, type MemoryRecord } from "./memory.ts";
 import { summarise } from "./summary.ts";
 
@@ -19,7 +20,10 @@ export interface StoreOptions {
   readonly memoryOnlyBecause?: string | undefined;
   /** Says what webhook a request is. Called when a request is complete; what it throws is taken for "none". */
   readonly explain?:
-    | ((exchange: Exchange, requestBody: Buffer) => WebhookFacts | undefined)
+    | ((
+        exchange: Exchange,
+        requestBody: () => Buffer,
+      ) => WebhookFacts | undefined)
     | undefined;
   /** Default: 5,000 exchanges in memory. */
   readonly maxExchanges?: number | undefined;
@@ -125,7 +129,7 @@ export function createStore(options: StoreOptions = {}): ExchangeStore {
     clearTimeout(timer);
     timer = undefined;
     const until = forMs === Infinity ? Infinity : performance.now() + forMs;
-    const finished: HistoryRecord[] = [];
+    const finished: StoredExchange[] = [];
     for (const [record, isNew] of touched) {
       touched.delete(record);
       settleOne(record, isNew, finished);
@@ -141,7 +145,7 @@ export function createStore(options: StoreOptions = {}): ExchangeStore {
   function settleOne(
     record: MemoryRecord,
     isNew: boolean,
-    finished: HistoryRecord[],
+    finished: StoredExchange[],
   ): void {
     const exchange = explainOnce(record);
     if (listeners.size > 0) {
@@ -165,9 +169,8 @@ export function createStore(options: StoreOptions = {}): ExchangeStore {
     if (explain && !record.explained && isWhole && exchange.request) {
       record.explained = true;
       try {
-        record.webhook = explain(
-          exchange,
-          Buffer.concat([...record.capture.requestBody]),
+        record.webhook = explain(exchange, () =>
+          Buffer.concat(record.capture.requestBody),
         );
       } catch {
         // It reads what strangers send. That it cannot is no reason to lose the exchange.
@@ -272,7 +275,7 @@ const withWebhook = (
 
 function bodiesOf({ requestBody, responseBody }: Capture): StoredBodies {
   return {
-    request: Buffer.concat([...requestBody]),
-    response: Buffer.concat([...responseBody]),
+    request: Buffer.concat(requestBody),
+    response: Buffer.concat(responseBody),
   };
 }

@@ -1,18 +1,11 @@
 // What the store asks of the history on disk. Everything returns at once; what takes time happens elsewhere.
 import type { Exchange, ExchangeMessage } from "@expose/protocol";
-import type { StoredBodies } from "../capture.ts";
-
-/** A finished exchange on its way to the disk, with nothing redacted yet. */
-export interface HistoryRecord {
-  readonly exchange: Exchange;
-  readonly bodies: StoredBodies;
-  readonly messages: readonly ExchangeMessage[];
-}
+import type { StoredBodies, StoredExchange } from "../capture.ts";
 
 /** The history on disk of all clients of this user. */
 export interface History {
-  /** Takes records to be written soon. Never throws. */
-  write(records: readonly HistoryRecord[]): void;
+  /** Takes finished exchanges, with nothing redacted yet, to be written soon. Never throws. */
+  write(exchanges: readonly StoredExchange[]): void;
   /** Those that are older than `before`, newest first. */
   list(limit: number, before: string | undefined): Promise<Exchange[]>;
   get(id: string): Promise<Exchange | undefined>;

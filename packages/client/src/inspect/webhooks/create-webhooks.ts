@@ -23,10 +23,10 @@ export interface Webhooks {
   /**
    * Says what a complete request is. Costs next to nothing for one that is no webhook. Never throws.
    *
-   * @param body what is kept of it
+   * @param readBody gives what is kept of its body; called for webhooks alone
    * @returns undefined when it is no webhook of a provider that is known
    */
-  explain(exchange: Exchange, body: Buffer): WebhookFacts | undefined;
+  explain(exchange: Exchange, readBody: () => Buffer): WebhookFacts | undefined;
   /**
    * Signs a request anew, with a fresh timestamp.
    *
@@ -82,10 +82,11 @@ export function createWebhooks(options: {
       .filter(({ secrets }) => secrets.length > 0)
       .map(({ provider }) => provider.name),
     signatureHeaders: [...byMark.keys(), ...BESIDE_SIGNATURES],
-    explain(exchange, body) {
+    explain(exchange, readBody) {
       const entry = findEntry(exchange.request?.headers ?? []);
       if (!entry) return undefined;
       const { provider, variable, secrets } = entry;
+      const body = readBody();
       return budget.spend((thorough) => {
         const request = createWebhookRequest(
           exchange,

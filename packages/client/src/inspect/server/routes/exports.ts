@@ -2,12 +2,11 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { PRODUCT_VERSION } from "@expose/protocol/version";
-import type { ExchangeStore } from "../../capture.ts";
+import type { ExchangeStore, StoredExchange } from "../../capture.ts";
 import {
   exportExchange,
   exportFormats,
   isExportFormat,
-  type StoredExchange,
 } from "../../export/export-exchange.ts";
 import { toHarEntry } from "../../export/har.ts";
 import { ApiError } from "../api-error.ts";

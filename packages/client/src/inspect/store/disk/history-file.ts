@@ -4,6 +4,7 @@ import { firstIdAt } from "../../exchange-id.ts";
 import { redact } from "../redact.ts";
 import { createDatabaseFile, type Database } from "./database.ts";
 import { createTurns } from "./turn.ts";
+import { withoutBodies } from "./without-bodies.ts";
 
 /** Bounds and place of the history. */
 export interface HistoryFileOptions {
@@ -217,22 +218,6 @@ export function openHistoryFile(
 // What travels to another thread takes the whole of its buffer along.
 const ownBytes = (bytes: Uint8Array | null): Uint8Array =>
   bytes ? new Uint8Array(bytes) : new Uint8Array();
-
-const withoutBodies = (exchange: Exchange): Exchange => ({
-  ...exchange,
-  ...(exchange.request && {
-    request: {
-      ...exchange.request,
-      body: { ...exchange.request.body, keptBytes: 0 },
-    },
-  }),
-  ...(exchange.response && {
-    response: {
-      ...exchange.response,
-      body: { ...exchange.response.body, keptBytes: 0 },
-    },
-  }),
-});
 
 const countOf = (db: Database): number =>
   Number(db.get("SELECT exchanges FROM totals")?.["exchanges"]);

@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import type { HistoryRecord } from "../history.ts";
+import type { StoredExchange } from "../../capture.ts";
 import { openHistory, type HistoryOptions } from "./open-history.ts";
 import { makeRow } from "./testing/make-row.ts";
 import { buildPrograms, type Programs } from "./testing/use-programs.ts";
@@ -42,7 +42,7 @@ function useHistory(options: Partial<HistoryOptions> = {}) {
   return { history, file, warnings };
 }
 
-function makeRecord(body = "", request = ""): HistoryRecord {
+function makeRecord(body = "", request = ""): StoredExchange {
   const { exchange } = makeRow();
   return {
     exchange,

@@ -1,11 +1,12 @@
 // The client's end of the history: hands everything to a worker thread, which is started with the first thing to do.
 import { Worker } from "node:worker_threads";
 import type { Exchange, ExchangeMessage } from "@expose/protocol";
-import type { StoredBodies } from "../../capture.ts";
+import type { StoredBodies, StoredExchange } from "../../capture.ts";
 import { createRateBudget } from "../../rate-budget.ts";
-import type { History, HistoryRecord } from "../history.ts";
+import type { History } from "../history.ts";
 import type { HistoryFileOptions, Row, Totals } from "./history-file.ts";
 import type { Addition, Failure, Question, Report } from "./wire.ts";
+import { withoutBodies } from "./without-bodies.ts";
 
 /** Settings of {@link openHistory}. */
 export interface HistoryOptions extends HistoryFileOptions {
@@ -103,7 +104,7 @@ export function openHistory(options: HistoryOptions): History {
     exchange,
     bodies,
     messages,
-  }: HistoryRecord): Row | undefined {
+  }: StoredExchange): Row | undefined {
     if (!budget.admit()) return undefined;
     const { request, response } = bodies;
     const size = request.length + response.length + sizeOf(messages);
@@ -120,7 +121,7 @@ export function openHistory(options: HistoryOptions): History {
           messages,
         }
       : {
-          exchange: leaveBodies(exchange),
+          exchange: withoutBodies(exchange),
           request: new Uint8Array(),
           response: new Uint8Array(),
           messages: [],
@@ -264,22 +265,6 @@ const reasonOf = (error: unknown): string =>
 
 const sizeOf = (messages: readonly ExchangeMessage[]): number =>
   messages.reduce((sum, { data }) => sum + data.length + 200, 0);
-
-const leaveBodies = (exchange: Exchange): Exchange => ({
-  ...exchange,
-  ...(exchange.request && {
-    request: {
-      ...exchange.request,
-      body: { ...exchange.request.body, keptBytes: 0 },
-    },
-  }),
-  ...(exchange.response && {
-    response: {
-      ...exchange.response,
-      body: { ...exchange.response.body, keptBytes: 0 },
-    },
-  }),
-});
 
 // Structured clones of buffers arrive as bare arrays.
 function asBuffers(value: unknown): StoredBodies | undefined {
