@@ -7,6 +7,7 @@ import type { RequestRecord } from "../access-log/record.ts";
 import { EdgeError } from "../errors.ts";
 import type { Forward, Visitor } from "../ingress/forward.ts";
 import type { Route, Tunnel } from "../routes/tunnel.ts";
+import { Closable } from "../util/closable.ts";
 import {
   createHttpEdge,
   type HttpEdge,
@@ -15,9 +16,8 @@ import {
 import { useWire, Wire } from "./wire.fixture.ts";
 
 /** A forward over plain TCP. */
-export class TestForward implements Forward {
+export class TestForward extends Closable implements Forward {
   readonly port: number;
-  closed = false;
   /** Who each connection was opened for. */
   readonly visitors: Visitor[] = [];
   readonly sockets = new Set<Socket>();
@@ -25,9 +25,9 @@ export class TestForward implements Forward {
   gate: Promise<void> | undefined;
   /** How connect() fails; undefined: it does not. */
   refuses: "failed" | "down" | undefined;
-  #callbacks = new Set<() => void>();
 
   constructor(port: number) {
+    super();
     this.port = port;
   }
 
@@ -55,21 +55,14 @@ export class TestForward implements Forward {
     return { stream: socket, link: undefined };
   }
 
-  onceClosed(callback: () => void): () => void {
-    if (this.closed) callback();
-    else this.#callbacks.add(callback);
-    return () => this.#callbacks.delete(callback);
-  }
-
   close(): void {
-    this.closed = true;
     for (const socket of this.sockets) socket.destroy();
-    for (const callback of this.#callbacks) callback();
+    this.markClosed();
   }
 }
 
 /** An open tunnel over a {@link TestForward}. */
-export class TestTunnel implements Tunnel {
+export class TestTunnel extends Closable implements Tunnel {
   readonly name = "app";
   readonly hostname = "app.test";
   readonly url = "http://app.test:8000";
@@ -78,23 +71,15 @@ export class TestTunnel implements Tunnel {
   hostHeader = "preserve";
   upstream = "localhost:8080";
   upstreamDown: { reason: string } | undefined;
-  closed = false;
-  #callbacks = new Set<() => void>();
 
   constructor(port: number) {
+    super();
     this.forward = new TestForward(port);
   }
 
-  onceClosed(callback: () => void): () => void {
-    if (this.closed) callback();
-    else this.#callbacks.add(callback);
-    return () => this.#callbacks.delete(callback);
-  }
-
   close(): void {
-    this.closed = true;
     this.forward.close();
-    for (const callback of this.#callbacks) callback();
+    this.markClosed();
   }
 }
 

@@ -1,6 +1,7 @@
 // A tunnel while it is open: the object behind the Tunnel that the rest of the edge sees.
 import type { Forward } from "../ingress/forward.ts";
 import type { Identity } from "../registry/identity.ts";
+import { Closable } from "../util/closable.ts";
 import type { Tunnel } from "./tunnel.ts";
 
 /** Why a tunnel closed; it decides what becomes of the name. */
@@ -43,7 +44,7 @@ export interface TunnelParts {
 }
 
 /** See {@link Tunnel}. Closed by the table alone, which keeps the names in order. */
-export class LiveTunnel implements Tunnel, TunnelNews {
+export class LiveTunnel extends Closable implements Tunnel, TunnelNews {
   readonly name: string;
   readonly hostname: string;
   readonly url: string;
@@ -53,10 +54,9 @@ export class LiveTunnel implements Tunnel, TunnelNews {
   readonly upstream: string;
   upstreamDown: { readonly reason: string } | undefined = undefined;
   watched = false;
-  closed = false;
-  readonly #onClosed = new Set<() => void>();
 
   constructor(parts: TunnelParts) {
+    super();
     this.name = parts.name;
     this.hostname = parts.hostname;
     this.url = parts.url;
@@ -68,22 +68,5 @@ export class LiveTunnel implements Tunnel, TunnelNews {
 
   get identityId(): string {
     return this.owner.identity.id;
-  }
-
-  onceClosed(callback: () => void): () => void {
-    if (this.closed) {
-      callback();
-      return () => {};
-    }
-    this.#onClosed.add(callback);
-    return () => this.#onClosed.delete(callback);
-  }
-
-  /** Marks the tunnel closed and tells everyone, once. */
-  markClosed(): void {
-    if (this.closed) return;
-    this.closed = true;
-    for (const callback of this.#onClosed) callback();
-    this.#onClosed.clear();
   }
 }

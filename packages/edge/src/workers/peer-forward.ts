@@ -6,6 +6,7 @@ import type {
   ForwardedConnection,
   Visitor,
 } from "../ingress/forward.ts";
+import { Closable } from "../util/closable.ts";
 import { FramedStream } from "./framed-stream.ts";
 import { peerAnswers, type PeerHello } from "./peer-door.ts";
 
@@ -22,14 +23,13 @@ export interface PeerAddress {
 // Longer than a client may take to answer in the other worker.
 const CONNECT_MS = 20_000;
 
-/** See the file's head. It ends when it is told to. */
-export class PeerForward implements Forward {
+/** See the file's head. It ends when it is told to; connections are left to whoever uses them. */
+export class PeerForward extends Closable implements Forward {
   readonly port: number;
-  closed = false;
   readonly #address: PeerAddress;
-  readonly #onClosed = new Set<() => void>();
 
   constructor(address: PeerAddress) {
+    super();
     this.port = address.port;
     this.#address = address;
   }
@@ -41,24 +41,6 @@ export class PeerForward implements Forward {
     const hello: PeerHello = { secret, forward, visitor };
     stream.write(Buffer.from(`${JSON.stringify(hello)}\n`));
     return answered(stream);
-  }
-
-  onceClosed(callback: () => void): () => void {
-    if (this.closed) {
-      callback();
-      return () => {};
-    }
-    this.#onClosed.add(callback);
-    return () => this.#onClosed.delete(callback);
-  }
-
-  /** Ends it. Connections are left to whoever uses them. Idempotent. */
-  end(): void {
-    if (this.closed) return;
-    this.closed = true;
-    const callbacks = [...this.#onClosed];
-    this.#onClosed.clear();
-    for (const callback of callbacks) callback();
   }
 }
 

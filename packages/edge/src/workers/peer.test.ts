@@ -64,8 +64,8 @@ it("rejects when the other process is gone, and when the forward has ended", asy
   });
   let told = 0;
   forward.onceClosed(() => told++);
-  forward.end();
-  forward.end();
+  forward.markClosed();
+  forward.markClosed();
   expect([told, forward.closed]).toEqual([1, true]);
   await expect(forward.connect(VISITOR)).rejects.toThrow("ended");
 });

@@ -7,6 +7,7 @@ import { ControlRefusal } from "../refusal.ts";
 import type { CloseCause, TunnelNews } from "../routes/live-tunnel.ts";
 import type { LiveTunnel, TunnelOwner } from "../routes/live-tunnel.ts";
 import type { RouteChange, RouteTable, TunnelBook } from "../routes/table.ts";
+import { Closable } from "../util/closable.ts";
 import type { Claim, ClaimAnswer, WireRoute } from "./messages.ts";
 
 /** What the routes need. */
@@ -180,21 +181,20 @@ export function createPublishedRoutes(
       return forward instanceof WorkerForward ? forward.worker : 0;
     },
     workerGone(worker) {
-      for (const forward of forwards.get(worker) ?? []) forward.end();
+      for (const forward of forwards.get(worker) ?? []) forward.markClosed();
       forwards.delete(worker);
     },
   };
 }
 
-/** A forward whose session a worker holds. The primary takes no visitors, so it never connects. */
-class WorkerForward implements Forward {
+/** A forward whose session a worker holds, until that is gone. The primary takes no visitors, so it never connects. */
+class WorkerForward extends Closable implements Forward {
   readonly worker: number;
   readonly number: number;
   readonly port: number;
-  closed = false;
-  readonly #onClosed = new Set<() => void>();
 
   constructor(worker: number, number: number, port: number) {
+    super();
     this.worker = worker;
     this.number = number;
     this.port = port;
@@ -204,21 +204,5 @@ class WorkerForward implements Forward {
     return Promise.reject(
       new EdgeError("forward-failed", "The forward is in another process."),
     );
-  }
-
-  onceClosed(callback: () => void): () => void {
-    if (this.closed) {
-      callback();
-      return () => {};
-    }
-    this.#onClosed.add(callback);
-    return () => this.#onClosed.delete(callback);
-  }
-
-  /** Its worker is gone. */
-  end(): void {
-    this.closed = true;
-    for (const callback of [...this.#onClosed]) callback();
-    this.#onClosed.clear();
   }
 }

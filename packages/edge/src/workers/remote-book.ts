@@ -182,7 +182,11 @@ export function createRemoteBook(options: RemoteBookOptions): RemoteBook {
       forward: number,
       port,
     });
-    return { owner: stranger(identity), forward, end: () => forward.end() };
+    return {
+      owner: stranger(identity),
+      forward,
+      end: () => forward.markClosed(),
+    };
   }
 
   function close(tunnel: LiveTunnel, cause: CloseCause): void {

@@ -1,6 +1,7 @@
 // The forwards of one SSH connection: what the client asked for, under which address and port, and what became of it.
 import { ControlRefusal, type PlainTunnel } from "../handlers.ts";
 import type { Forward, ForwardedConnection, Visitor } from "../forward.ts";
+import { Closable } from "../../util/closable.ts";
 import { readForwardRequest } from "./forward-request.ts";
 
 /** The forwards of one connection. */
@@ -92,7 +93,7 @@ export function createForwards(options: ForwardsOptions): Forwards {
 
   function notOpened(key: string, entry: Held, error: unknown): undefined {
     if (held.get(key) === entry) held.delete(key);
-    entry.forward.close();
+    entry.forward.markClosed();
     if (error instanceof ControlRefusal) return refuse(error.message);
     options.failed(error);
     return refuse("The edge failed to open the tunnel.");
@@ -103,7 +104,7 @@ export function createForwards(options: ForwardsOptions): Forwards {
     held.clear();
     for (const { forward, tunnel } of all) {
       if (released) tunnel?.close();
-      forward.close();
+      forward.markClosed();
     }
   }
 
@@ -157,7 +158,7 @@ export function createForwards(options: ForwardsOptions): Forwards {
       if (entry === undefined) return false;
       held.delete(key);
       entry.tunnel?.close();
-      entry.forward.close();
+      entry.forward.markClosed();
       return true;
     },
     control(port) {
@@ -172,38 +173,20 @@ export function createForwards(options: ForwardsOptions): Forwards {
 const keyOf = (bindAddress: string, port: number): string =>
   `${port} ${bindAddress}`;
 
-class EmbeddedForward implements Forward {
+class EmbeddedForward extends Closable implements Forward {
   readonly port: number;
-  closed = false;
   readonly #open: (visitor: Visitor) => Promise<ForwardedConnection>;
-  readonly #onClosed = new Set<() => void>();
 
   constructor(
     port: number,
     open: (visitor: Visitor) => Promise<ForwardedConnection>,
   ) {
+    super();
     this.port = port;
     this.#open = open;
   }
 
   connect(visitor: Visitor): Promise<ForwardedConnection> {
     return this.#open(visitor);
-  }
-
-  onceClosed(callback: () => void): () => void {
-    if (this.closed) {
-      callback();
-      return () => {};
-    }
-    this.#onClosed.add(callback);
-    return () => this.#onClosed.delete(callback);
-  }
-
-  close(): void {
-    if (this.closed) return;
-    this.closed = true;
-    const callbacks = [...this.#onClosed];
-    this.#onClosed.clear();
-    for (const callback of callbacks) callback();
   }
 }

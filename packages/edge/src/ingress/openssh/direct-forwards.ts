@@ -1,5 +1,6 @@
 // Forwards of sessions that another process of the edge holds: connections are dialled here all the same, with their proofs.
 import type { Socket } from "node:net";
+import { Closable } from "../../util/closable.ts";
 import type { DirectRoute, Forward } from "../forward.ts";
 import { createForward } from "./forward.ts";
 import { defaultLimits, type OpensshLimits } from "./options.ts";
@@ -47,8 +48,10 @@ export function createDirectForwards(
   return {
     add({ port, proof, uid }) {
       const session = enter(proof.client);
-      const callbacks = new Set<() => void>();
-      let ended = false;
+      const life = new Closable();
+      life.onceClosed(() => {
+        if (--session.forwards === 0) sessions.delete(proof.client);
+      });
       const forward = createForward(port, {
         connections: session.connections,
         maxConnections,
@@ -56,23 +59,9 @@ export function createDirectForwards(
         edgeProof: Buffer.from(proof.edge, "latin1"),
         proofMs,
         uid,
-        isEnded: () => ended,
-        onceEnded(callback) {
-          if (ended) callback();
-          else callbacks.add(callback);
-          return () => callbacks.delete(callback);
-        },
+        life,
       });
-      return {
-        forward,
-        end() {
-          if (ended) return;
-          ended = true;
-          if (--session.forwards === 0) sessions.delete(proof.client);
-          for (const callback of [...callbacks]) callback();
-          callbacks.clear();
-        },
-      };
+      return { forward, end: () => life.markClosed() };
     },
   };
 }

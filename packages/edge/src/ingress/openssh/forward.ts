@@ -1,6 +1,7 @@
 // A remote forward that sshd holds: a TCP port on loopback, believed only with proof.
 import { connect as connectTcp, type Socket } from "node:net";
 import { EdgeError } from "../../errors.ts";
+import type { Closable } from "../../util/closable.ts";
 import type { Forward, ForwardedConnection } from "../forward.ts";
 import { findListenerUids } from "./listener-owner.ts";
 import { readProof } from "./proof.ts";
@@ -15,8 +16,8 @@ export interface ForwardContext {
   readonly proofMs: number;
   /** The account that sshd listens as; undefined when it is not to be checked. */
   readonly uid: number | undefined;
-  isEnded(): boolean;
-  onceEnded(callback: () => void): () => void;
+  /** What the forwards end with. */
+  readonly life: Closable;
 }
 
 /** Builds the forward on `port` of a session. Whether the session holds it shows in connect(). */
@@ -29,7 +30,7 @@ export function createForward(port: number, context: ForwardContext): Forward {
       await checkOwner(port, context.uid!);
       ownerChecked = true;
     }
-    if (context.isEnded()) throw failure(port, "its session has ended");
+    if (context.life.closed) throw failure(port, "its session has ended");
     if (context.connections.size >= context.maxConnections)
       throw failure(port, "its session has as many connections as it may have");
     const socket = dial(port);
@@ -53,10 +54,10 @@ export function createForward(port: number, context: ForwardContext): Forward {
       };
     },
     get closed() {
-      return context.isEnded();
+      return context.life.closed;
     },
     connect,
-    onceClosed: context.onceEnded,
+    onceClosed: (callback) => context.life.onceClosed(callback),
   };
 }
 

@@ -1,6 +1,7 @@
 // One client's session through sshd: the control socket that sshd's forced command opened, and all that hangs on it.
 import type { Socket } from "node:net";
 import type { Identity } from "../../registry/identity.ts";
+import { Closable } from "../../util/closable.ts";
 import type { Forward } from "../forward.ts";
 import type { IngressSession } from "../ingress.ts";
 import { createForward, type ForwardContext } from "./forward.ts";
@@ -24,8 +25,7 @@ export function createSession(options: SessionOptions): IngressSession {
   const proof = createProof();
   const connections = new Set<Socket>();
   const forwards = new Map<number, Forward>();
-  const endCallbacks = new Set<() => void>();
-  let ended = false;
+  const life = new Closable();
 
   const context: ForwardContext = {
     connections,
@@ -34,26 +34,17 @@ export function createSession(options: SessionOptions): IngressSession {
     edgeProof: Buffer.from(proof.edge, "latin1"),
     proofMs: options.proofMs,
     uid: options.uid,
-    isEnded: () => ended,
-    onceEnded,
+    life,
   };
   // `close` follows; what went wrong with a Unix socket nobody needs to know.
   control.on("error", () => {});
   control.once("close", end);
 
   function end(): void {
-    if (ended) return;
-    ended = true;
+    if (life.closed) return;
     closeAfterLastWords(control, options.lingerMs);
     for (const socket of connections) socket.destroy();
-    for (const callback of [...endCallbacks]) callback();
-    endCallbacks.clear();
-  }
-
-  function onceEnded(callback: () => void): () => void {
-    if (ended) callback();
-    else endCallbacks.add(callback);
-    return () => endCallbacks.delete(callback);
+    life.markClosed();
   }
 
   return {
@@ -63,14 +54,14 @@ export function createSession(options: SessionOptions): IngressSession {
     control,
     proof,
     forward(port) {
-      if (ended || !options.mayLeadTo(port)) return undefined;
+      if (life.closed || !options.mayLeadTo(port)) return undefined;
       let forward = forwards.get(port);
       if (!forward)
         forwards.set(port, (forward = createForward(port, context)));
       return forward;
     },
     end,
-    onceEnded,
+    onceEnded: (callback) => void life.onceClosed(callback),
   };
 }
 
