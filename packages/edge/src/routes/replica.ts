@@ -1,7 +1,7 @@
 // The routes as a process knows them that does not decide about them: a copy that is told of every change.
 import { createLease, type Lease } from "./lease.ts";
 import type { LiveTunnel } from "./live-tunnel.ts";
-import { createNameReader, type NameReaderOptions } from "./name-of.ts";
+import { createRouter, type RouterOptions } from "./router.ts";
 import type { Router } from "./tunnel.ts";
 
 /** A copy of the routes. */
@@ -25,9 +25,8 @@ export interface RouteReplica extends Router {
 }
 
 /** Builds an empty copy. */
-export function createRouteReplica(options: NameReaderOptions): RouteReplica {
+export function createRouteReplica(options: RouterOptions): RouteReplica {
   const leases = new Map<string, Lease>();
-  const nameOf = createNameReader(options);
 
   function hold(
     name: string,
@@ -57,15 +56,7 @@ export function createRouteReplica(options: NameReaderOptions): RouteReplica {
   }
 
   return {
-    find(hostname) {
-      const name = nameOf(hostname);
-      if (name === undefined) return { kind: "foreign" };
-      const lease = leases.get(name);
-      if (!lease) return { kind: "unknown" };
-      return lease.tunnel
-        ? { kind: "tunnel", tunnel: lease.tunnel }
-        : lease.away;
-    },
+    find: createRouter(leases, options).find,
     named: (name) => leases.get(name)?.tunnel,
     open: (tunnel) => hold(tunnel.name, tunnel.identityId, tunnel),
     away: (name, identityId) => hold(name, identityId, undefined),

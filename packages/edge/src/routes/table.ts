@@ -12,10 +12,10 @@ import {
   type TunnelNews,
   type TunnelOwner,
 } from "./live-tunnel.ts";
-import { createNameReader } from "./name-of.ts";
 import { checkName, randomName } from "./names.ts";
 import type { ResumeTokens } from "./resume.ts";
-import type { Route, Router } from "./tunnel.ts";
+import { createRouter } from "./router.ts";
+import type { Router } from "./tunnel.ts";
 
 /** What the table needs to know of the edge. */
 export interface RouteTableOptions {
@@ -101,7 +101,7 @@ export interface RouteTable extends Router, TunnelBook {
 export function createRouteTable(options: RouteTableOptions): RouteTable {
   const leases = new Map<string, Lease>();
   const primaryDomain = options.domains[0]!;
-  const nameOf = createNameReader(options);
+  const { find } = createRouter(leases, options);
   const { onChange = () => {} } = options;
   let disposed = false;
 
@@ -214,14 +214,6 @@ export function createRouteTable(options: RouteTableOptions): RouteTable {
       } else lease.drop();
     }
     tunnel.markClosed();
-  }
-
-  function find(hostname: string): Route {
-    const name = nameOf(hostname);
-    if (name === undefined) return { kind: "foreign" };
-    const lease = leases.get(name);
-    if (!lease) return { kind: "unknown" };
-    return lease.tunnel ? { kind: "tunnel", tunnel: lease.tunnel } : lease.away;
   }
 
   return {
