@@ -9,8 +9,6 @@ import { ApiError } from "./api-error.ts";
 export interface EventStreams {
   /** Makes a subscriber of whoever waits for `response`. @throws ApiError `too-many` */
   add(response: ServerResponse): void;
-  /** Tells all of the status, if it is another one than before. */
-  tellStatus(): void;
   /** Ends all streams. */
   close(): void;
 }
@@ -51,7 +49,7 @@ export function createEventStreams(
   let statusTimer: NodeJS.Timeout | undefined;
   let lastStatus = "";
 
-  return { add, tellStatus, close };
+  return { add, close };
 
   function add(response: ServerResponse): void {
     if (subscribers.size >= MAX_SUBSCRIBERS)
@@ -109,7 +107,6 @@ export function createEventStreams(
   }
 
   function tellStatus(): void {
-    if (subscribers.size === 0) return;
     const current = status();
     const text = JSON.stringify(current);
     if (text === lastStatus) return;

@@ -32,13 +32,11 @@ export interface Inspector {
   readonly port: number;
   /** Secret of this run. */
   readonly token: string;
-  /** Tells the page that tunnels, or what is known of them, have changed. */
-  statusChanged(): void;
   /** Ends every connection and frees the port. Does not close the store. Idempotent. */
   close(): Promise<void>;
 }
 
-export const DEFAULT_PORT = 4040;
+const DEFAULT_PORT = 4040;
 const MAX_CONNECTIONS = 256;
 const MAX_HEADER_BYTES = 16 * 1024;
 
@@ -87,7 +85,6 @@ export async function startInspector(
     url,
     port,
     token,
-    statusChanged: () => events.tellStatus(),
     close() {
       closing ??= close();
       return closing;

@@ -1,9 +1,10 @@
 // Reads a request's body as JSON, up to a bound.
 import type { IncomingMessage } from "node:http";
+import { messageOf } from "../../errors.ts";
 import { ApiError } from "./api-error.ts";
 
 /** An edited body comes in base64, which makes 6 MiB of 8. */
-export const MAX_JSON_BYTES = 8 * 1024 * 1024;
+const MAX_JSON_BYTES = 8 * 1024 * 1024;
 
 /**
  * Reads a body that is a JSON object. A form cannot send this type, and a page of another origin has to ask first, which
@@ -29,7 +30,7 @@ export async function readJson(
   } catch (error) {
     throw new ApiError(
       "request-invalid",
-      `The body is no JSON: ${error instanceof Error ? error.message : String(error)}.`,
+      `The body is no JSON: ${messageOf(error)}.`,
     );
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))

@@ -76,3 +76,11 @@ export function sendBytes(
 export function sendNothing(response: ServerResponse): void {
   response.writeHead(204).end();
 }
+
+/** A signal that fires when whoever waits for the answer goes away, or has gone. */
+export function untilGone(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  if (response.destroyed) gone.abort();
+  else response.once("close", () => gone.abort());
+  return gone.signal;
+}

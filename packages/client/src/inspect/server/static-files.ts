@@ -1,6 +1,5 @@
 // Serves the page's own files. The list of them is made once: no path of a request ever becomes a path on disk.
-import { readdirSync, readFileSync } from "node:fs";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ServerResponse } from "node:http";

@@ -1,5 +1,5 @@
 // Compares the responses of two exchanges.
-import type { Comparison, Exchange } from "@expose/protocol";
+import type { Exchange } from "@expose/protocol";
 import type { ExchangeStore } from "../../capture.ts";
 import { decodeBody } from "../../decode/decode-body.ts";
 import { compareResponses, type ComparedSide } from "../../diff/compare.ts";
@@ -21,33 +21,19 @@ export function compareRoutes(store: ExchangeStore): Route[] {
             "request-invalid",
             "Say which two: /api/v1/compare?left=ID&right=ID.",
           );
-        sendJson(
-          response,
-          await compareStored(
-            store,
-            await findExchange(store, left),
-            await findExchange(store, right),
+        const [a, b] = await Promise.all(
+          [left, right].map(async (id) =>
+            loadSide(store, await findExchange(store, id)),
           ),
         );
+        sendJson(response, compareResponses(a!, b!));
       },
     },
   ];
 }
 
-/** Compares two exchanges of the store. @throws ApiError `exchange-unknown` */
-export async function compareStored(
-  store: ExchangeStore,
-  left: Exchange,
-  right: Exchange,
-): Promise<Comparison> {
-  const [a, b] = await Promise.all([
-    readSide(store, left),
-    readSide(store, right),
-  ]);
-  return compareResponses(a, b);
-}
-
-async function readSide(
+// @throws ApiError `exchange-unknown`
+async function loadSide(
   store: ExchangeStore,
   exchange: Exchange,
 ): Promise<ComparedSide> {

@@ -10,7 +10,7 @@ import {
 } from "../../export/export-exchange.ts";
 import { toHarEntry } from "../../export/har.ts";
 import { ApiError } from "../api-error.ts";
-import { sendBytes } from "../respond.ts";
+import { sendBytes, untilGone } from "../respond.ts";
 import type { Route } from "../router.ts";
 import { findExchange, readFilter } from "./parameters.ts";
 
@@ -52,26 +52,27 @@ export function exportRoutes(store: ExchangeStore): Route[] {
         if (query.get("as") !== "har")
           throw new ApiError("request-invalid", "as must be har.");
         const filter = readFilter(query.get("filter"));
+        const gone = untilGone(response);
         const ids: string[] = [];
         let before: string | undefined;
         do {
           const page = await store.list({ filter, limit: PAGE, before });
           ids.push(...page.items.map(({ id }) => id));
           before = page.next;
-        } while (before !== undefined && ids.length < MAX_EXPORTED);
-        await sendHar(response, store, ids.reverse(), before !== undefined);
+        } while (
+          before !== undefined &&
+          ids.length < MAX_EXPORTED &&
+          !gone.aborted
+        );
+        if (gone.aborted) return;
+        startHar(response, before !== undefined);
+        await sendEntries(response, store, ids.reverse(), gone);
       },
     },
   ];
 }
 
-// Entry by entry, as fast as it is read: all bodies together may be larger than what a process may hold.
-async function sendHar(
-  response: ServerResponse,
-  store: ExchangeStore,
-  ids: readonly string[],
-  truncated: boolean,
-): Promise<void> {
+function startHar(response: ServerResponse, truncated: boolean): void {
   response.writeHead(200, {
     "Content-Type": "application/json; charset=utf-8",
     "Content-Disposition": 'attachment; filename="expose.har"',
@@ -81,19 +82,25 @@ async function sendHar(
   response.write(
     `{"log":{"version":"1.2","creator":${JSON.stringify(creator)},"entries":[`,
   );
-  const gone = new AbortController();
-  response.once("close", () => gone.abort());
+}
+
+// One by one, as fast as they are read: all bodies together may be larger than what a process may hold.
+async function sendEntries(
+  response: ServerResponse,
+  store: ExchangeStore,
+  ids: readonly string[],
+  gone: AbortSignal,
+): Promise<void> {
   let first = true;
   for (const id of ids) {
-    if (gone.signal.aborted) return;
+    if (gone.aborted) return;
     const stored = await readStored(store, id);
     // Gone meanwhile, or no HTTP.
     if (!stored?.exchange.request) continue;
     const entry = JSON.stringify(await toHarEntry(stored));
     const more = response.write(`${first ? "" : ","}\n${entry}`);
     first = false;
-    if (!more)
-      await once(response, "drain", { signal: gone.signal }).catch(() => {});
+    if (!more) await once(response, "drain", { signal: gone }).catch(() => {});
   }
   response.end("\n]}}\n");
 }

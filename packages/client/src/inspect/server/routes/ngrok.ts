@@ -6,12 +6,11 @@ import type { Exchange } from "@expose/protocol";
 import type { Replayer } from "../../replay/replayer.ts";
 import { ApiError } from "../api-error.ts";
 import type { InspectedTunnel, InspectorOptions } from "../inspected.ts";
-import { sendJson, sendNothing } from "../respond.ts";
+import { sendJson, sendNothing, untilGone } from "../respond.ts";
 import type { Route } from "../router.ts";
 import { describeRequest } from "./ngrok-request.ts";
 import { ngrokReplayOrder, readOrder } from "./orders.ts";
 import { findExchange, readNumber } from "./parameters.ts";
-import { untilGone } from "./replays.ts";
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;

@@ -1,11 +1,9 @@
 // Reads the bodies of requests that order something.
 import type { IncomingMessage } from "node:http";
+import { MAX_REPLAY_LAST, MAX_REPLAY_TIMES } from "@expose/protocol";
 import * as v from "valibot";
 import { ApiError } from "../api-error.ts";
 import { readJson } from "../read-json.ts";
-
-const MAX_TIMES = 100;
-const MAX_LAST = 200;
 
 const base64 = v.pipe(
   v.string("expected base64"),
@@ -37,7 +35,7 @@ export const replayOrder = v.strictObject({
     ),
   ),
   body: v.optional(base64),
-  times: v.optional(count(MAX_TIMES)),
+  times: v.optional(count(MAX_REPLAY_TIMES)),
   upstream: v.optional(word),
   sign: v.optional(word),
   withoutSecrets: v.optional(v.boolean("expected true or false")),
@@ -46,7 +44,7 @@ export const replayOrder = v.strictObject({
 /** Body of POST /api/v1/replays. */
 export const replayManyOrder = v.strictObject({
   filter: v.optional(v.string("expected text")),
-  last: count(MAX_LAST),
+  last: count(MAX_REPLAY_LAST),
   upstream: v.optional(word),
   sign: v.optional(word),
   withoutSecrets: v.optional(v.boolean("expected true or false")),

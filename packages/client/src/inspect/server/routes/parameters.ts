@@ -2,6 +2,7 @@
 import type { Exchange } from "@expose/protocol";
 import type { ExchangeFilter, ExchangeStore } from "../../capture.ts";
 import { parseFilter } from "../../filter/parse-filter.ts";
+import { joinedValueOf } from "../../header-values.ts";
 import { ApiError } from "../api-error.ts";
 
 const ID = /^[0-9A-Za-z]{26}$/;
@@ -73,14 +74,11 @@ export function readSide(text: string | undefined): "request" | "response" {
   );
 }
 
-/** A header of one side, several lines of its name joined (RFC 9110 section 5.3). */
+/** A header of one side. */
 export function readHeader(
   exchange: Exchange,
   side: "request" | "response",
   name: string,
 ): string | undefined {
-  const values = (exchange[side]?.headers ?? []).flatMap(([key, value]) =>
-    key.toLowerCase() === name ? [value] : [],
-  );
-  return values.length > 0 ? values.join(", ") : undefined;
+  return joinedValueOf(exchange[side]?.headers ?? [], name);
 }

@@ -1,5 +1,4 @@
 // Repeats exchanges, one or the last so many that match.
-import type { ServerResponse } from "node:http";
 import type * as v from "valibot";
 import type { ReplayAnswer, ReplayManyAnswer } from "@expose/protocol";
 import { compareResponses, countChanges } from "../../diff/compare.ts";
@@ -8,7 +7,7 @@ import type { Replayed, Replayer } from "../../replay/replayer.ts";
 import { ReplayError } from "../../replay/replay-error.ts";
 import { ApiError, describeError } from "../api-error.ts";
 import type { InspectedWebhooks, InspectorOptions } from "../inspected.ts";
-import { sendJson } from "../respond.ts";
+import { sendJson, untilGone } from "../respond.ts";
 import type { Route } from "../router.ts";
 import { decodeSide } from "./compare.ts";
 import { readOrder, replayManyOrder, replayOrder } from "./orders.ts";
@@ -106,9 +105,7 @@ export function replayRoutes(
 }
 
 /** How a replay went, for the API. */
-export function describeReplay(
-  replayed: Replayed,
-): ReplayAnswer["results"][number] {
+function describeReplay(replayed: Replayed): ReplayAnswer["results"][number] {
   const { exchange, error, sameClass } = replayed;
   return {
     id: exchange?.id ?? "",
@@ -116,13 +113,6 @@ export function describeReplay(
     ...(error && { error: describeError(error).body.error }),
     sameClass,
   };
-}
-
-/** A signal that fires when whoever waits for the answer goes away. */
-export function untilGone(response: ServerResponse): AbortSignal {
-  const gone = new AbortController();
-  response.once("close", () => gone.abort());
-  return gone.signal;
 }
 
 /** @throws ApiError `feature-missing` */
