@@ -194,3 +194,7 @@ const RETRYABLE: ReadonlySet<ClientErrorCode> = new Set([
   "server-unreachable",
   "connection-lost",
 ]);
+
+/** What is said of anything that was thrown. */
+export const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);

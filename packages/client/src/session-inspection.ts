@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import type { Duplex } from "node:stream";
 import type { ExchangeSummary } from "@expose/protocol";
 import { stateFolder } from "./config/locate.ts";
+import { messageOf } from "./errors.ts";
 import type { StoreListener } from "./inspect/capture.ts";
 import { createEarlyTap } from "./inspect/early-tap.ts";
 import type { Inspection } from "./inspect/start-inspection.ts";
@@ -95,7 +96,7 @@ export function createSessionInspection(
     } catch (error) {
       early.giveUp();
       host.log?.warn(
-        `The inspector did not start, and the tunnel goes on without it: ${error instanceof Error ? error.message : String(error)}`,
+        `The inspector did not start, and the tunnel goes on without it: ${messageOf(error)}`,
       );
       return undefined;
     }

@@ -105,6 +105,11 @@ export interface InspectorEvents {
   readonly status: InspectorStatus;
 }
 
+/** How often one order may repeat an exchange. */
+export const MAX_REPLAY_TIMES = 100;
+/** How many exchanges one order may repeat. */
+export const MAX_REPLAY_LAST = 200;
+
 /** `POST /api/v1/exchanges/ID/replay`: what is absent stays as it was, byte for byte. */
 export interface ReplayOrder {
   readonly method?: string;
@@ -112,6 +117,7 @@ export interface ReplayOrder {
   readonly headers?: readonly HeaderLine[];
   /** Base64. */
   readonly body?: string;
+  /** 1 to {@link MAX_REPLAY_TIMES}. Default: 1 */
   readonly times?: number;
   /** Where else to send it on this machine: `localhost:9090`. */
   readonly upstream?: string;
@@ -138,6 +144,7 @@ export interface ReplayManyOrder extends Pick<
   "upstream" | "sign" | "withoutSecrets"
 > {
   readonly filter?: string;
+  /** 1 to {@link MAX_REPLAY_LAST}. */
   readonly last: number;
 }
 

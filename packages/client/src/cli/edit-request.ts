@@ -2,6 +2,7 @@
 import type { Exchange, ReplayOrder } from "@expose/protocol";
 import type { Environment } from "../config/environment.ts";
 import { ExposeError } from "../errors.ts";
+import { valueOf } from "../inspect/header-values.ts";
 import { readEditText, writeEditText } from "./edit-text.ts";
 import type { InspectorClient } from "./inspectors/client.ts";
 import { runEditor } from "./run-editor.ts";
@@ -26,9 +27,7 @@ export async function editRequest(
   const editable = {
     request,
     bodyText: truncated ? undefined : readText(bytes),
-    decoded: request.headers.some(
-      ([name]) => name.toLowerCase() === "content-encoding",
-    ),
+    decoded: valueOf(request.headers, "content-encoding") !== undefined,
   };
   return readEditText(await runEditor(writeEditText(editable), env), editable);
 }

@@ -26,7 +26,7 @@ export function locateConfig(location: ConfigLocation): {
 }
 
 /** Gives the folder that is ours: on every system the one of XDG's, which people find again over SSH. */
-export function configFolder({
+function configFolder({
   env,
   home,
 }: Pick<ConfigLocation, "env" | "home">): string {

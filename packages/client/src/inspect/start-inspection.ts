@@ -1,7 +1,7 @@
 // Puts the inspector together: tap, store, server, and the features behind the server's routes. Loaded when the first
 // tunnel is open, and only if the inspector is wanted.
 import { join } from "node:path";
-import { ExposeError } from "../errors.ts";
+import { ExposeError, messageOf } from "../errors.ts";
 import type { InspectOptions } from "../options.ts";
 import type { ExchangeStore } from "./capture.ts";
 import { startInspector } from "./server/inspector.ts";
@@ -32,8 +32,6 @@ export interface Inspection {
   readonly store: ExchangeStore;
   /** `http://127.0.0.1:4040`; absent when no port could be had. */
   readonly url: string | undefined;
-  /** Tells the page that something about the tunnels has changed. */
-  statusChanged(): void;
   /** Frees the port and writes what is not on disk yet. Connections go on. Idempotent. */
   close(): Promise<void>;
 }
@@ -70,16 +68,13 @@ export async function startInspection(
     }),
     ...(options.openUpstream && { openUpstream: options.openUpstream }),
   }).catch((error: unknown) => {
-    warn(
-      `The inspector's page is not there: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    warn(`The inspector's page is not there: ${messageOf(error)}`);
     return undefined;
   });
   return {
     tap,
     store,
     url: server?.url,
-    statusChanged: () => server?.statusChanged(),
     async close() {
       await server?.close();
       await store.close();

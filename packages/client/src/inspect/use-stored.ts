@@ -1,6 +1,7 @@
 // For tests: whole exchanges made by hand, with bodies and messages.
 import type { Exchange, ExchangeMessage, HeaderLine } from "@expose/protocol";
-import type { StoredBodies } from "./capture.ts";
+import type { StoredExchange } from "./capture.ts";
+import { valueOf } from "./header-values.ts";
 
 /** What a test says of an exchange; everything else is that of a small POST over HTTPS that was answered 200. */
 export interface ExchangeSketch {
@@ -18,11 +19,7 @@ export interface ExchangeSketch {
 }
 
 /** @returns a complete exchange with all that is kept of it */
-export function sketchStored(sketch: ExchangeSketch = {}): {
-  exchange: Exchange;
-  bodies: StoredBodies;
-  messages: readonly ExchangeMessage[];
-} {
+export function sketchStored(sketch: ExchangeSketch = {}): StoredExchange {
   const url = sketch.url ?? "https://shop.example.com/hooks";
   const [, origin = "", host = "", target = ""] =
     /^(https?:\/\/([^/]+))(.*)$/s.exec(url) ?? [];
@@ -48,10 +45,7 @@ export function sketchStored(sketch: ExchangeSketch = {}): {
       durationMs: 12.5,
       requestBytes: request.length,
       responseBytes: response.length,
-      responseType:
-        responseHeaders.find(
-          ([name]) => name.toLowerCase() === "content-type",
-        )?.[1] ?? "",
+      responseType: valueOf(responseHeaders, "content-type") ?? "",
       upstream: "localhost:8080",
       request: {
         method,

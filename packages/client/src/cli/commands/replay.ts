@@ -1,5 +1,9 @@
 // `expose replay ID`, `--last [n]`, `--filter …`: sends requests again and says what differs.
-import type { ReplayOrder } from "@expose/protocol";
+import {
+  MAX_REPLAY_LAST,
+  MAX_REPLAY_TIMES,
+  type ReplayOrder,
+} from "@expose/protocol";
 import { ExposeError } from "../../errors.ts";
 import type { CommandContext, CommandRun, Flags } from "../command.ts";
 import { editRequest } from "../edit-request.ts";
@@ -10,12 +14,9 @@ import { encodeEvent } from "../output/json.ts";
 import { formatReplay, formatReplays } from "../output/replay-table.ts";
 import { parseCount } from "../parse-count.ts";
 
-const MAX_LAST = 200;
-const MAX_TIMES = 100;
-
 export const run: CommandRun = async (context, [id], flags) => {
   const last = readLast(flags);
-  const times = parseCount("--times", flags.times, 1, MAX_TIMES);
+  const times = parseCount("--times", flags.times, 1, MAX_REPLAY_TIMES);
   if ((id === undefined) === (last === undefined && flags.filter === undefined))
     throw new ExposeError(
       "usage-invalid",
@@ -54,7 +55,7 @@ export const run: CommandRun = async (context, [id], flags) => {
 
 function readLast({ last }: Flags): number | undefined {
   if (last === undefined) return undefined;
-  return last === true ? 1 : parseCount("--last", last, 1, MAX_LAST);
+  return last === true ? 1 : parseCount("--last", last, 1, MAX_REPLAY_LAST);
 }
 
 // The last one again means the last that a visitor sent.

@@ -6,7 +6,8 @@ import {
   type UpstreamSpec,
 } from "@expose/protocol";
 import { loadClientConfig } from "../../config/load.ts";
-import { ExposeError } from "../../errors.ts";
+import { ExposeError, messageOf } from "../../errors.ts";
+import { valueOf } from "../../inspect/header-values.ts";
 import {
   readHttpFile,
   type WholeRequest,
@@ -86,9 +87,7 @@ function locate(
       `${file}:${request.line}: the target is a path alone: say with --to where it goes, such as --to 8080.`,
     );
   // A local service sees the public host, as it does through a tunnel.
-  const host = request.headers.find(
-    ([name]) => name.toLowerCase() === "host",
-  )?.[1];
+  const host = valueOf(request.headers, "host");
   const place = isUrl
     ? to.replace(/\/$/, "")
     : base !== ""
@@ -132,7 +131,7 @@ async function dial(
     signal.throwIfAborted();
     throw new ExposeError(
       "send-failed",
-      `${upstream.label} cannot be reached. ${error instanceof Error ? error.message : String(error)}`,
+      `${upstream.label} cannot be reached. ${messageOf(error)}`,
       { cause: error },
     );
   }
@@ -186,9 +185,3 @@ async function show(
     ].join(""),
   );
 }
-
-const valueOf = (
-  headers: SentAnswer["headers"],
-  wanted: string,
-): string | undefined =>
-  headers.find(([name]) => name.toLowerCase() === wanted)?.[1];

@@ -6,7 +6,7 @@ import {
   resolveServerSettings,
   type ServerSettings,
 } from "../../config/settings.ts";
-import { ExposeError } from "../../errors.ts";
+import { ExposeError, messageOf } from "../../errors.ts";
 import { listAgentKeys } from "../../ssh/agent.ts";
 import { loadIdentities } from "../../ssh/identity.ts";
 import { resolveTarget } from "../../ssh/resolve-target.ts";
@@ -130,7 +130,7 @@ export async function checkAgent(target: SshTarget): Promise<Check> {
   } catch (error) {
     return warn(
       "agent",
-      `${agentSocket}: ${error instanceof Error ? error.message : String(error)}`,
+      `${agentSocket}: ${messageOf(error)}`,
       "start the agent again, or unset SSH_AUTH_SOCK",
     );
   }

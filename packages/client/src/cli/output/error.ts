@@ -1,5 +1,5 @@
 // Tells a person, and a program, why a command failed.
-import { clientErrorCodes, ExposeError } from "../../errors.ts";
+import { clientErrorCodes, ExposeError, messageOf } from "../../errors.ts";
 import type { CliIo } from "../io.ts";
 import { escapeLines } from "./escape.ts";
 import { encodeErrorEvent } from "./json.ts";
@@ -23,7 +23,7 @@ export function reportError(error: unknown, json: boolean, io: CliIo): number {
 }
 
 function asBug(error: unknown): ExposeError {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return new ExposeError(
     "internal-error",
     `This is a bug in expose: ${message}. Please report it; EXPOSE_DEBUG=1 shows where it happened.`,

@@ -1,6 +1,7 @@
 // zstd for Node before 22.15, in JavaScript. It runs on the event loop's own thread: in turns, and within a budget.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Decompress } from "fzstd";
+import { messageOf } from "../../errors.ts";
 import type { DecodeResult } from "./decoder.ts";
 
 /** Never rejects. @param maxBytes how far it may open */
@@ -39,7 +40,7 @@ export async function decodeZstd(
     }
   } catch (error) {
     if (!(error instanceof Stop))
-      return end({ stop: "broken", reason: describe(error) });
+      return end({ stop: "broken", reason: messageOf(error) });
     return end(
       error.why === "bound"
         ? { stop: "bound" }
@@ -59,9 +60,6 @@ class Stop extends Error {
     this.why = why;
   }
 }
-
-const describe = (error: unknown): string =>
-  error instanceof Error ? error.message : String(error);
 
 // RFC 9659 section 3.
 const MAX_WINDOW_BYTES = 8 * 1024 * 1024;

@@ -8,6 +8,7 @@ import type {
   HeaderLine,
 } from "@expose/protocol";
 import { decodeBody } from "../decode/decode-body.ts";
+import { valueOf, valuesOf } from "../header-values.ts";
 import { viewForm } from "../view/form.ts";
 import { parseMediaType } from "../view/media-type.ts";
 import type { StoredExchange } from "../capture.ts";
@@ -80,7 +81,7 @@ function writeRequest(exchange: Exchange, body: Buffer): HarEntry {
     ...(body.length > 0 && {
       postData: writePostData(
         body,
-        valuesOf(request.headers, "content-type")[0] ?? "",
+        valueOf(request.headers, "content-type") ?? "",
       ),
     }),
     headersSize: sizeOf(
@@ -142,14 +143,14 @@ async function writeResponse(
       ...(decoded.decoded.length > 0 && {
         compression: bytes.length - response.body.bytes,
       }),
-      mimeType: valuesOf(response.headers, "content-type")[0] ?? "x-unknown",
+      mimeType: valueOf(response.headers, "content-type") ?? "x-unknown",
       ...(bytes.length > 0 && {
         text: isText ? bytes.toString() : bytes.toString("base64"),
         ...(!isText && { encoding: "base64" }),
       }),
       ...(note !== undefined && { comment: note }),
     },
-    redirectURL: valuesOf(response.headers, "location")[0] ?? "",
+    redirectURL: valueOf(response.headers, "location") ?? "",
     headersSize: sizeOf(
       `HTTP/${response.version} ${response.status} ${response.reason}`,
       response.headers,
@@ -205,11 +206,6 @@ function resourceType({ kind, responseType = "" }: Exchange): string {
 
 const writeHeaders = (headers: readonly HeaderLine[]) =>
   headers.map(([name, value]) => ({ name, value }));
-
-const valuesOf = (headers: readonly HeaderLine[], wanted: string): string[] =>
-  headers
-    .filter(([name]) => name.toLowerCase() === wanted)
-    .map(([, value]) => value);
 
 // With the line breaks and the empty line that ends it.
 const sizeOf = (start: string, headers: readonly HeaderLine[]): number =>

@@ -1,9 +1,13 @@
 // Pieces of JavaScript source that captured values become. Whatever the value, it stays a literal.
+import { valueOf } from "../header-values.ts";
 import type { SentRequest } from "./sent-request.ts";
 
 /** A string literal, ASCII alone, so that it says the same in any encoding and reads the same in any editor. */
-export const literal = (text: string): string =>
-  JSON.stringify(text).replace(
+export const literal = (text: string): string => toAscii(JSON.stringify(text));
+
+/** The same JSON with everything beyond ASCII escaped. */
+export const toAscii = (json: string): string =>
+  json.replace(
     /[\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
@@ -25,7 +29,7 @@ export function fetchOptions(request: SentRequest, indent: string): string {
       // A string without a type would get text/plain.
       text === undefined
         ? `body: Buffer.from(${literal(body.toString("base64"))}, "base64"),`
-        : headers.some(([name]) => name.toLowerCase() === "content-type")
+        : valueOf(headers, "content-type") !== undefined
           ? `body: ${literal(text)},`
           : `body: Buffer.from(${literal(text)}),`,
     );

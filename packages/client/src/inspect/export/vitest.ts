@@ -1,14 +1,16 @@
 // An exchange as a test for Vitest: the same request has to get the same answer again.
 import type { CapturedResponse, Exchange } from "@expose/protocol";
 import { ExposeError } from "../../errors.ts";
-import { decodeBody } from "../decode/decode-body.ts";
-import { parseMediaType } from "../view/media-type.ts";
 import type { StoredExchange } from "../capture.ts";
+import { decodeBody } from "../decode/decode-body.ts";
+import { joinedValueOf } from "../header-values.ts";
+import { parseMediaType } from "../view/media-type.ts";
 import {
   explainNoFetch,
   fetchOptions,
   lineComment,
   literal,
+  toAscii,
 } from "./javascript.ts";
 import { explainMissing, toSentRequest } from "./sent-request.ts";
 
@@ -26,7 +28,7 @@ export async function toVitest({
   if (noFetch !== undefined) throw refused(noFetch);
   if (!response || exchange.kind === "websocket")
     throw refused("It has no response that a test could expect.");
-  const type = headerOf(response, "content-type");
+  const type = joinedValueOf(response.headers, "content-type");
   const path = request.url.replace(/^https?:\/\/[^/]*/i, "") || "/";
   return `// Captured by expose on ${new Date(exchange.startedAt).toISOString()}.
 import { expect, test } from "vitest";
@@ -63,7 +65,7 @@ async function expectBody(
   // fetch undoes the content codings.
   const body = await decodeBody(
     bytes,
-    headerOf(response, "content-encoding"),
+    joinedValueOf(response.headers, "content-encoding"),
     MAX_EXPECTED_BYTES,
   );
   if (
@@ -104,23 +106,8 @@ function parseJson(text: string): { value: unknown } | undefined {
 // JSON is JavaScript, but for one key that would set a prototype.
 function writeValue(text: string, value: unknown): string {
   if (text.includes("__proto__")) return `JSON.parse(${literal(text)})`;
-  return JSON.stringify(value, undefined, 2)
-    .replace(
-      /[\u007f-\uffff]/g,
-      (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
-    )
-    .replaceAll("\n", "\n  ");
+  return toAscii(JSON.stringify(value, undefined, 2)).replaceAll("\n", "\n  ");
 }
-
-const headerOf = (
-  { headers }: CapturedResponse,
-  wanted: string,
-): string | undefined => {
-  const values = headers
-    .filter(([name]) => name.toLowerCase() === wanted)
-    .map(([, value]) => value);
-  return values.length === 0 ? undefined : values.join(", ");
-};
 
 // The upstream as a URL, where it is one.
 const serviceOf = ({ upstream, origin }: Exchange): string =>

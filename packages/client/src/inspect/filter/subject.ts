@@ -2,6 +2,7 @@
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
 import type { Exchange, HeaderLine } from "@expose/protocol";
 import type { StoredBodies } from "../capture.ts";
+import { valueOf } from "../header-values.ts";
 
 /** One compiled term. */
 export interface Term {
@@ -54,10 +55,7 @@ const MAX_DECODED_BYTES = 256 * 1024;
 const MAX_ENCODED_BYTES = 256 * 1024;
 
 function decode(body: Buffer, headers: readonly HeaderLine[] = []): Buffer {
-  const coding = headers
-    .find(([name]) => name.toLowerCase() === "content-encoding")?.[1]
-    .trim()
-    .toLowerCase();
+  const coding = valueOf(headers, "content-encoding")?.trim().toLowerCase();
   const undo = coding === undefined ? undefined : DECODERS.get(coding);
   if (!undo || body.length > MAX_ENCODED_BYTES) return body;
   try {

@@ -3,6 +3,7 @@ import http, { type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { HeaderLine } from "@expose/protocol";
 import { ExposeError } from "../../errors.ts";
+import { valueOf } from "../header-values.ts";
 import type { WholeRequest } from "./read-http-file.ts";
 
 /** An answer. */
@@ -72,9 +73,7 @@ function ask(
 ): Promise<IncomingMessage> {
   const kept = headers.filter(([name]) => !OURS.has(name.toLowerCase()));
   const lines: HeaderLine[] = [
-    ...(kept.some(([name]) => name.toLowerCase() === "host")
-      ? []
-      : [["Host", host] as const]),
+    ...(valueOf(kept, "host") === undefined ? [["Host", host] as const] : []),
     ...kept,
     ...(body.length > 0 || /^(?:POST|PUT|PATCH)$/.test(method)
       ? [["Content-Length", String(body.length)] as const]

@@ -40,7 +40,7 @@ export function writeHttpFile(exchange: Exchange, body: Buffer): string {
 }
 
 /** Says that the body is base64 of what is sent. */
-export const BASE64_DIRECTIVE = "# @body base64";
+const BASE64_DIRECTIVE = "# @body base64";
 
 // What a reader takes for the next request, a comment before the body, or a file to include.
 const needsBase64 = (text: string): boolean =>

@@ -1,5 +1,6 @@
 // What a replay may change of a request, and the checks that keep an edit one request.
 import type { CapturedRequest, HeaderLine } from "@expose/protocol";
+import { valuesOf } from "../header-values.ts";
 import { ReplayError } from "./replay-error.ts";
 
 /** What is absent stays as it was. */
@@ -20,7 +21,7 @@ const MAX_HEADERS = 1_000;
 const MAX_HEAD_CHARACTERS = 1024 * 1024;
 
 /** @throws ReplayError `request-invalid` for what would be no request, or two */
-export function checkEdit({ method, target, headers = [] }: RequestEdit): void {
+function checkEdit({ method, target, headers = [] }: RequestEdit): void {
   if (method !== undefined && !(TOKEN.test(method) && method.length <= 64))
     throw invalid(`The method ${JSON.stringify(method)} is no token.`);
   if (target !== undefined && !TARGET.test(target))
@@ -124,15 +125,6 @@ function withLength(
   if (wanted && !told) kept.push(["Content-Length", String(bytes)]);
   return kept;
 }
-
-/** Values of a header's lines, whatever the case of its name. */
-export const valuesOf = (
-  headers: readonly HeaderLine[],
-  name: string,
-): string[] =>
-  headers
-    .filter(([key]) => key.toLowerCase() === name)
-    .map(([, value]) => value);
 
 const invalid = (message: string): ReplayError =>
   new ReplayError("request-invalid", message);

@@ -1,12 +1,8 @@
 // Decides whether an exchange can be repeated, and what exactly is sent.
 import type { CapturedRequest, Exchange, HeaderLine } from "@expose/protocol";
+import { valueOf } from "../header-values.ts";
 import { REDACTED, TARGET } from "../store/redact.ts";
-import {
-  applyEdit,
-  valuesOf,
-  type EditedRequest,
-  type RequestEdit,
-} from "./edit.ts";
+import { applyEdit, type EditedRequest, type RequestEdit } from "./edit.ts";
 import { ReplayError } from "./replay-error.ts";
 
 /** What a caller wants of a replay, beside where it goes. */
@@ -72,7 +68,7 @@ function checkBody(
     throw refused(
       `Of its body, ${body.length} of ${request.body.bytes} bytes are kept. Give a body of your own, or raise inspect.history.maxBodyBytes before the next one.`,
     );
-  const length = valuesOf(request.headers, "content-length")[0];
+  const length = valueOf(request.headers, "content-length");
   const whole =
     request.body.framing === "chunked"
       ? exchange.timing.requestEndMs !== undefined

@@ -1,6 +1,7 @@
 // Sends a request's bytes over a connection of its own and waits until the answer is over, as the tap sees it.
 import type { Duplex } from "node:stream";
 import type { Exchange } from "@expose/protocol";
+import { messageOf } from "../../errors.ts";
 import type { Capture, CaptureSink } from "../capture.ts";
 import type { ConnectionTap } from "../tap/connection-tap.ts";
 import { ReplayError } from "./replay-error.ts";
@@ -87,11 +88,9 @@ async function exchangeBytes(
     stream = await options.dial(stop.signal);
   } catch (error) {
     if (stop.signal.aborted) return stop.signal.reason as ReplayError;
-    return new ReplayError(
-      "upstream-unreachable",
-      error instanceof Error ? error.message : String(error),
-      { cause: error },
-    );
+    return new ReplayError("upstream-unreachable", messageOf(error), {
+      cause: error,
+    });
   }
   return new Promise((resolve) => {
     const idle = setTimeout(() => stop.abort(TIMEOUT), options.idleMs);

@@ -35,8 +35,8 @@ export function planResponseBody(
 export const mayHaveBody = (status: number): boolean =>
   status >= 200 && status !== 204 && status !== 304;
 
-/** @returns undefined when neither field is there */
-export function planBody(headers: readonly HeaderLine[]): BodyPlan | undefined {
+// @returns undefined when neither field is there
+function planBody(headers: readonly HeaderLine[]): BodyPlan | undefined {
   let codings = "";
   let length: string | undefined;
   for (const [name, value] of headers) {

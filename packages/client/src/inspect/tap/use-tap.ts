@@ -12,7 +12,7 @@ export interface Recorded extends CaptureSink {
   readonly missedCount: number;
 }
 
-export function recordCaptures(): Recorded {
+function recordCaptures(): Recorded {
   const captures: Capture[] = [];
   const finishedIds: string[] = [];
   let missedCount = 0;

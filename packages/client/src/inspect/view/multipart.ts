@@ -1,5 +1,6 @@
 // The parts of a multipart body (RFC 2046 section 5.1.1, RFC 7578), a bounded number of them, each one bounded.
 import type { BodyPart, BodyView, HeaderLine } from "@expose/protocol";
+import { valueOf } from "../header-values.ts";
 import { parseMediaType } from "./media-type.ts";
 import { decodeText, looksLikeText } from "./text.ts";
 
@@ -94,7 +95,7 @@ function viewPart(
 ): { view: BodyPart; shownBytes: number } {
   const { headers, content } = splitPart(part);
   const value = (wanted: string): string | undefined =>
-    headers.find(([name]) => name.toLowerCase() === wanted)?.[1];
+    valueOf(headers, wanted);
   // Browsers write names in UTF-8 (RFC 7578 section 5.1), and header lines are kept as ISO 8859-1.
   const disposition = parseMediaType(value("content-disposition"));
   const parameter = (name: string): string | undefined => {

@@ -1,6 +1,7 @@
 // The client's end of the history: hands everything to a worker thread, which is started with the first thing to do.
 import { Worker } from "node:worker_threads";
 import type { Exchange, ExchangeMessage } from "@expose/protocol";
+import { messageOf } from "../../../errors.ts";
 import type { StoredBodies, StoredExchange } from "../../capture.ts";
 import { createRateBudget } from "../../rate-budget.ts";
 import type { History } from "../history.ts";
@@ -96,7 +97,7 @@ export function openHistory(options: HistoryOptions): History {
         ]),
       );
     } catch (error) {
-      fail(reasonOf(error));
+      fail(messageOf(error));
     }
   }
 
@@ -154,7 +155,7 @@ export function openHistory(options: HistoryOptions): History {
     } catch (error) {
       if (isPassing(error)) turnFailures++;
       if (!isPassing(error) || turnFailures >= MAX_TURN_FAILURES)
-        fail(reasonOf(error));
+        fail(messageOf(error));
     }
     waitingBytes = Math.max(0, waitingBytes - bytes);
   }
@@ -167,7 +168,7 @@ export function openHistory(options: HistoryOptions): History {
     try {
       return await call(what);
     } catch (error) {
-      if (!isPassing(error)) fail(reasonOf(error));
+      if (!isPassing(error)) fail(messageOf(error));
       return undefined;
     }
   }
@@ -259,9 +260,6 @@ class CallError extends Error {
 
 const isPassing = (error: unknown): boolean =>
   error instanceof CallError && error.failure.kind === "turn";
-
-const reasonOf = (error: unknown): string =>
-  error instanceof Error ? error.message : String(error);
 
 const sizeOf = (messages: readonly ExchangeMessage[]): number =>
   messages.reduce((sum, { data }) => sum + data.length + 200, 0);
