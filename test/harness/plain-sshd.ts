@@ -16,7 +16,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { onTestFinished } from "vitest";
 import { createTestAccount } from "./test-account.ts";
-import { startProgram, stop, type RunningProgram } from "./processes.ts";
+import { stop, type RunningProgram } from "./processes.ts";
+import { endConnections, startSshdDaemon } from "./sshd-daemon.ts";
 
 /** A running sshd, and a home folder whose key it accepts. */
 export interface PlainSshd {
@@ -36,7 +37,6 @@ export interface PlainSshd {
   restart(): Promise<void>;
 }
 
-const SSHD = "/usr/sbin/sshd";
 const HOST = "127.0.0.2";
 
 /** Starts an sshd that ends with the test. @param lines of sshd_config, in front of the defaults of this harness */
@@ -85,8 +85,9 @@ export async function startPlainSshd(
     `[${HOST}]:${port} ${hostKey.split(" ").slice(0, 2).join(" ")}\n`,
   );
 
-  let program = await start(config);
+  let program = await startSshdDaemon(config);
   onTestFinished(async () => {
+    await endConnections(program);
     await kill();
     // Remote commands outlive a connection that was cut.
     if (account) await endAll(() => listPids("-u", String(account.uid)));
@@ -117,7 +118,7 @@ export async function startPlainSshd(
     kill,
     async restart() {
       await kill();
-      program = await start(config);
+      program = await startSshdDaemon(config);
     },
   };
 }
@@ -141,12 +142,6 @@ export async function freePort(): Promise<number> {
     await once(server, "close");
     return port;
   }
-}
-
-async function start(config: string): Promise<RunningProgram> {
-  const program = startProgram(SSHD, ["-D", "-e", "-f", config]);
-  await program.waitFor(/Server listening on/);
-  return program;
 }
 
 // Kills what `list` gives until it gives nothing: each of them may have started another one in the meantime.

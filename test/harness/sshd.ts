@@ -21,6 +21,7 @@ import {
   type ProcessInfo,
 } from "./process-table.ts";
 import { startProgram, stop, type RunningProgram } from "./processes.ts";
+import { endConnections, SSHD, startSshdDaemon } from "./sshd-daemon.ts";
 import { createTestAccount, type TestAccount } from "./test-account.ts";
 
 /** A running sshd in the shape of a real server, waiting for an edge behind it. */
@@ -63,7 +64,6 @@ export interface SshdOptions {
   readonly address?: string;
 }
 
-const SSHD = "/usr/sbin/sshd";
 const INFRA = new URL("../../infra/sshd/", import.meta.url);
 
 /**
@@ -125,8 +125,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     };
 
     async function startDaemon(): Promise<void> {
-      daemon = startProgram(SSHD, ["-D", "-e", "-f", files.config]);
-      await daemon.waitFor(/Server listening on \d+\./);
+      daemon = await startSshdDaemon(files.config);
     }
   } catch (error) {
     await stopAll();
@@ -152,6 +151,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   }
 
   async function stopAll(): Promise<void> {
+    if (daemon) await endConnections(daemon);
     await kill9();
     if (reaper) await stop(reaper);
     // Forced commands whose connection ended a moment ago are nobody's children any more.

@@ -1,6 +1,6 @@
 // The two worlds in which every end-to-end test runs: an edge behind Debian's sshd, and one with the embedded server.
 // The edge is a child process of the built package, with a configuration file of its own, on free ports of loopback.
-import { execFileSync } from "node:child_process";
+import { execFileSync, type SpawnOptions } from "node:child_process";
 import {
   mkdirSync,
   mkdtempSync,
@@ -119,12 +119,12 @@ ${options.config ?? ""}
   const keys = new Map<string, string>();
 
   function startEdge(): Promise<RunningProgram> {
-    return startReady(process.execPath, [
-      EDGE_MAIN,
-      "serve",
-      "--config",
-      configFile,
-    ]);
+    return startReady(
+      process.execPath,
+      [EDGE_MAIN, "serve", "--config", configFile],
+      // What it leaves behind can be seen, and goes with the world.
+      { env: { ...process.env, TMPDIR: folder } },
+    );
   }
 
   function identity(id: string, keyOptions = ""): string {
@@ -215,8 +215,9 @@ ${options.config ?? ""}
 async function startReady(
   command: string,
   args: readonly string[],
+  options: SpawnOptions,
 ): Promise<RunningProgram> {
-  const program = startProgram(command, args);
+  const program = startProgram(command, args, options);
   try {
     await program.waitFor(/\bready\b/);
   } catch (error) {
