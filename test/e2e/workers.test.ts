@@ -8,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  writeFileSync,
 } from "node:fs";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { createServer, type AddressInfo } from "node:net";
@@ -424,15 +425,20 @@ it("opens the log's file again in every worker at SIGHUP", async () => {
 /** An edge with two workers and without tunnels: it answers 404, and logs that. */
 async function startBare(
   args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<{ program: RunningProgram; port: number }> {
   const folder = mkdtempSync(join(tmpdir(), "expose-bare-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const program = startProgram(process.execPath, [
-    ...[EDGE_MAIN, "serve", "--config", "none", "--workers", "2"],
-    ...["--state-dir", folder, "--listen", "127.0.0.1:0"],
-    ...["--ingress-embedded-listen", "127.0.0.1:0"],
-    ...["--admin-listen", "127.0.0.1:0", ...args],
-  ]);
+  const program = startProgram(
+    process.execPath,
+    [
+      ...[EDGE_MAIN, "serve", "--config", "none", "--workers", "2"],
+      ...["--state-dir", folder, "--listen", "127.0.0.1:0"],
+      ...["--ingress-embedded-listen", "127.0.0.1:0"],
+      ...["--admin-listen", "127.0.0.1:0", ...args],
+    ],
+    { env: { ...process.env, ...env } },
+  );
   onTestFinished(() => stop(program));
   const [, port] = await program.waitFor(/ready http=127\.0\.0\.1:(\d+)/);
   return { program, port: Number(port) };
@@ -451,6 +457,24 @@ const urls = (path: string): string[] =>
 
 const nextTurn = (): Promise<void> =>
   new Promise((resolve) => setImmediate(resolve));
+
+it("goes on when workers say what nobody understands, or what cannot be done", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "expose-odd-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const odd = join(folder, "odd.mjs");
+  const messages = ["{}", '{ m: { t: "visitors", counts: 7 } }'];
+  writeFileSync(
+    odd,
+    `if (process.send) for (const m of [7, ${messages.join()}, { m: { t: "nonsense" } }]) process.send(m);`,
+  );
+  const edge = await startBare([], { NODE_OPTIONS: `--import=${odd}` });
+  await askMany(edge.port, "/odd");
+  for (const worker of [1, 2])
+    await edge.program.waitFor(
+      new RegExp(`bug worker=${worker} .*Unexpected: nonsense`),
+    );
+  expect(edge.program.stderr.match(/ bug worker=/g)).toHaveLength(8);
+});
 
 it("ends with the error of the worker that cannot listen", async () => {
   const taken = createServer();

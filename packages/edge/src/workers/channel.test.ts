@@ -8,11 +8,14 @@ function usePair(answer: (message: Message) => unknown): {
   a: Channel<Message>;
   b: Channel<Message>;
   heard: string[];
+  failures: unknown[];
 } {
   const heard: string[] = [];
+  const failures: unknown[] = [];
   const a: Channel<Message> = createChannel<Message, Message>(
     { send: (wire) => queueMicrotask(() => b.receive(wire)) },
     () => undefined,
+    (error) => failures.push(error),
   );
   const b: Channel<Message> = createChannel<Message, Message>(
     { send: (wire) => queueMicrotask(() => a.receive(wire)) },
@@ -20,8 +23,9 @@ function usePair(answer: (message: Message) => unknown): {
       heard.push(message.say);
       return answer(message);
     },
+    (error) => failures.push(error),
   );
-  return { a, b, heard };
+  return { a, b, heard, failures };
 }
 
 it("gives each question its own answer, in whatever order they come, and takes messages in theirs", async () => {
@@ -63,4 +67,22 @@ it("leaves nobody waiting when the other end is gone", async () => {
   a.close();
   await expect(asked).rejects.toBeInstanceOf(ChannelClosed);
   await expect(a.ask({ say: "still?" })).rejects.toBeInstanceOf(ChannelClosed);
+});
+
+it("goes on behind a message that could not be taken, whatever it was", async () => {
+  const { a, b, heard, failures } = usePair(({ say }) => {
+    if (say === "now") throw new Error("thrown");
+    if (say === "later") return Promise.reject(new Error("rejected"));
+    return `${say}!`;
+  });
+  a.tell({ say: "now" });
+  a.tell({ say: "later" });
+  for (const wire of [null, 7, {}, { re: 99 }, { re: "x", e: 1 }])
+    b.receive(wire);
+  expect(await a.ask({ say: "still there" })).toBe("still there!");
+  expect(heard).toEqual(["now", "later", "still there"]);
+  const texts = failures.map((error) => (error as Error).message);
+  // Nothing at all, and two messages that say nothing.
+  expect(texts).toHaveLength(5);
+  expect(texts).toEqual(expect.arrayContaining(["thrown", "rejected"]));
 });

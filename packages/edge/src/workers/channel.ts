@@ -14,7 +14,7 @@ export interface Channel<Out> {
   tell(message: Out): void;
   /** @throws (rejects with) what the other end threw: a ControlRefusal as such. ChannelClosed when it is gone */
   ask<Answer>(message: Out): Promise<Answer>;
-  /** Takes what has arrived. */
+  /** Takes what has arrived. Never throws. */
   receive(wire: unknown): void;
   /** The other end is gone: whoever waits for an answer hears it. Idempotent. */
   close(): void;
@@ -45,10 +45,12 @@ interface Waiting {
  * Builds one end.
  *
  * @param handle takes a message; what it gives back, or resolves with, is the answer
+ * @param failed hears why something that was told could not be taken; whoever asks hears it in place of an answer
  */
 export function createChannel<Out, In>(
   port: ChannelPort,
   handle: (message: In) => unknown,
+  failed: (error: unknown) => void,
 ): Channel<Out> {
   const waiting = new Map<number, Waiting>();
   let last = 0;
@@ -63,15 +65,32 @@ export function createChannel<Out, In>(
     try {
       send({ re: n, v: await handle(message) });
     } catch (error) {
-      const { message: text } = error as Error;
       send({
         re: n,
         e:
           error instanceof ControlRefusal
-            ? { code: error.code, message: text }
-            : { message: text },
+            ? { code: error.code, message: error.message }
+            : {
+                message: error instanceof Error ? error.message : String(error),
+              },
       });
     }
+  }
+
+  async function take({ m, n, re, v, e }: Wire): Promise<void> {
+    if (re !== undefined) settle(re, v, e);
+    else if (n !== undefined) await answer(n, m as In);
+    else await handle(m as In);
+  }
+
+  function settle(re: number, v: unknown, e: Wire["e"]): void {
+    const question = waiting.get(re);
+    waiting.delete(re);
+    if (e)
+      question?.reject(
+        e.code ? new ControlRefusal(e.code, e.message) : new Error(e.message),
+      );
+    else question?.resolve(v as never);
   }
 
   return {
@@ -83,21 +102,7 @@ export function createChannel<Out, In>(
         waiting.set(n, { resolve, reject });
         send({ m: message, n });
       }),
-    receive(given) {
-      const { m, n, re, v, e } = given as Wire;
-      if (re === undefined) {
-        if (n === undefined) handle(m as In);
-        else void answer(n, m as In);
-        return;
-      }
-      const question = waiting.get(re);
-      waiting.delete(re);
-      if (e)
-        question?.reject(
-          e.code ? new ControlRefusal(e.code, e.message) : new Error(e.message),
-        );
-      else question?.resolve(v as never);
-    },
+    receive: (wire) => void take(wire as Wire).catch(failed),
     close() {
       closed = true;
       for (const { reject } of waiting.values())

@@ -3,6 +3,7 @@ import cluster, { type Worker } from "node:cluster";
 import { fileURLToPath } from "node:url";
 import type { ListenAddress } from "../config/values.ts";
 import { EdgeError, edgeErrorCodes, type EdgeErrorCode } from "../errors.ts";
+import { stackOf } from "../parts/observe-all.ts";
 import type { Log } from "../util/log.ts";
 import { createChannel, type Channel } from "./channel.ts";
 import type { ToPrimary, ToWorker, WorkerStart } from "./messages.ts";
@@ -93,6 +94,8 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
         },
       },
       (message) => receive(number, message),
+      // Every tunnel of the edge hangs on this process, and it can do without that message.
+      (error) => log.error("bug", { worker: number, error: stackOf(error) }),
     );
     let left = (): void => {};
     const gone = new Promise<void>((resolve) => (left = resolve));

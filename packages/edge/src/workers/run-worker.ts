@@ -19,6 +19,7 @@ export function runWorker(): void {
       },
     },
     handle,
+    dieOf,
   );
   process.on("message", (wire) => channel.receive(wire));
   // Nothing to serve for, and nobody to say what the names lead to.
@@ -27,11 +28,7 @@ export function runWorker(): void {
   // Ctrl-C and service managers tell all processes of a group; the primary says what is to be done.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => {});
-  // The state of a process that met a bug is unknown; the primary starts another.
-  process.on("uncaughtException", (error) => {
-    const fields = { error: stackOf(error) };
-    endWith({ t: "log", level: "error", message: "bug", fields });
-  });
+  process.on("uncaughtException", dieOf);
   channel.tell({ t: "hello" });
 
   // Messages come in the order in which they were sent, and all but the first mean an edge that is there.
@@ -55,6 +52,12 @@ export function runWorker(): void {
       endWith({ t: "failed", code, message });
     }
   }
+}
+
+// The state of a process that met a bug is unknown; the primary starts another.
+function dieOf(bug: unknown): void {
+  const fields = { error: stackOf(bug) };
+  endWith({ t: "log", level: "error", message: "bug", fields });
 }
 
 // Ends the process when its last words have left, or cannot.
