@@ -5,9 +5,36 @@ import type { PublicAddress, TrustedProxies } from "./forwarded.ts";
 import type { HttpLimits, HttpTimeouts } from "./limits.ts";
 import type { LaneOptions } from "./plain-lane.ts";
 import type { TunnelStates } from "./tunnel-state.ts";
-import type { LiveUpgrade } from "./live-upgrade.ts";
-import type { Visit } from "./visit.ts";
-import type { VisitorConnection } from "./visitor-connection.ts";
+
+/** What the sweep looks after. */
+export interface Limited {
+  /** Ends what has passed a time limit. @param now by the engine's clock */
+  check(now: number): void;
+}
+
+/** A visitor's connection, as far as the edge ends it. */
+export interface OpenConnection extends Limited {
+  /** Whether no request is running or arriving. */
+  readonly idle: boolean;
+  /** Half-closes, and closes when the visitor has, or has had time to. For a connection that is idle. */
+  endGently(): void;
+  /** Resolves when it has closed. */
+  untilClosed(): Promise<void>;
+  /** Closes at once. */
+  destroy(): void;
+}
+
+/** A request that is not over. */
+export interface OpenVisit {
+  /** What it is busy with. */
+  readonly task: Limited | undefined;
+}
+
+/** A WebSocket. */
+export interface OpenUpgrade {
+  /** Tells the visitor that the edge is going away, and ends it in good order. */
+  goAway(): void;
+}
 
 /** The HTTP engine of one edge, whatever addresses it listens on. */
 export interface Engine {
@@ -24,12 +51,12 @@ export interface Engine {
   /** Hears of errors that nobody foresaw; what they hit was ended already. */
   readonly onBug: (error: unknown) => void;
   readonly tunnels: TunnelStates;
-  readonly connections: Set<VisitorConnection>;
+  readonly connections: Set<OpenConnection>;
   readonly perVisitor: Map<string, number>;
   /** What a visitor has in other processes; undefined where there are none. */
   readonly visitorsElsewhere: ((key: string) => number) | undefined;
-  readonly visits: Set<Visit>;
-  readonly upgrades: Set<LiveUpgrade>;
+  readonly visits: Set<OpenVisit>;
+  readonly upgrades: Set<OpenUpgrade>;
   /** Connections that were turned away because of a limit, since the start. */
   refusedConnections: number;
   /** Whether the edge is stopping: what is running finishes, and every answer closes its connection. */

@@ -14,6 +14,7 @@ export interface TrustedProxies {
 /** What is known about the connection that a request came on. */
 export interface Peer {
   readonly address: string;
+  /** Whether it is a trusted proxy. */
   readonly trusted: boolean;
   /** What was decided last for an untrusted peer, who mostly asks for the same host again. */
   lastForwarded?: { readonly host: string; readonly forwarded: Forwarded };

@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import { pipeline, type Duplex } from "node:stream";
 import type { ForwardedConnection } from "../ingress/forward.ts";
 import { socketOf } from "./channel-socket.ts";
+import type { OpenUpgrade } from "./engine.ts";
 import { CLOSE_GOING_AWAY, FrameCounter } from "./frame-counter.ts";
 import { filterResponseHeaders } from "./headers.ts";
 import { MAX_INTERIM_RESPONSES } from "./limits.ts";
@@ -33,7 +34,7 @@ export function refuseUpgrade(
 }
 
 /** A WebSocket from its request to the end of both sides. */
-export class LiveUpgrade implements VisitTask, UpgradeEvents {
+export class LiveUpgrade implements VisitTask, OpenUpgrade, UpgradeEvents {
   readonly #visit: Visit;
   readonly #tunnel: TunnelState;
   readonly #socket: Socket;

@@ -1,30 +1,54 @@
 // One request of a visitor, from its head to the end of its answer: the facts about it, and the ways that it can end.
 import type { VisitorErrorCode } from "@expose/protocol";
-import { ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
+import type { RequestRecord } from "../access-log/record.ts";
 import type { EdgeRequest } from "./edge-request.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, Limited } from "./engine.ts";
 import { renderErrorPage, statusOf } from "./error-page.ts";
+import type { Peer } from "./forwarded.ts";
 import { tell } from "./record.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Share } from "./shares.ts";
 import { joinedField } from "./request-head.ts";
 import type { TunnelState } from "./tunnel-state.ts";
-import type { VisitorConnection } from "./visitor-connection.ts";
+import { respondOn } from "./upgrade-response.ts";
 import type { VisitorRequest, VisitorResponse } from "./visitor-message.ts";
 import { visitorKey } from "./visitor-key.ts";
 
 /** What a visit is busy with, as far as others can end it. */
-export interface VisitTask {
+export interface VisitTask extends Limited {
   /** Lets go of all that it holds, and answers nothing. */
   abort(): void;
-  /** Ends the visit if a time limit has passed. @param now by the engine's clock */
-  check(now: number): void;
+}
+
+/** The connection of a visitor, as its requests see it. */
+export interface VisitConnection extends Peer {
+  readonly engine: Engine;
+  readonly port: number;
+  /** What its visitor is counted by. */
+  readonly key: string;
+  /** Whether no request after the one at hand will be served. */
+  readonly ending: boolean;
+  /** The visit is over. */
+  visitOver(visit: Visit): void;
+  /** From now on the socket belongs to a WebSocket, and its half-close is no abort. */
+  upgrade(): void;
+  /** Serves no request after the one at hand: nobody knows for sure where the next one began. */
+  stopServing(): void;
+  /**
+   * Closes in the middle of an answer, as soon as what there is of it has gone out.
+   *
+   * @param reset whether the end of the connection would pass for the end of the answer
+   */
+  breakOff(reset: boolean): void;
+  /** Closes at once. */
+  destroy(): void;
 }
 
 /** One request. It is over exactly once, and the observer hears of it then. */
 export class Visit {
   readonly engine: Engine;
-  readonly connection: VisitorConnection;
+  readonly connection: VisitConnection;
   readonly request: VisitorRequest;
   /** The request as Node has it, which can have a body; undefined for a plain one. */
   readonly incoming: EdgeRequest | undefined;
@@ -60,7 +84,7 @@ export class Visit {
 
   /** @param response absent for an upgrade, which is answered on the bare socket */
   constructor(
-    connection: VisitorConnection,
+    connection: VisitConnection,
     request: VisitorRequest,
     response: VisitorResponse | undefined,
     incoming?: EdgeRequest,
@@ -173,32 +197,35 @@ export class Visit {
     this.over = true;
     this.task = undefined;
     this.engine.visits.delete(this);
-    tell(this);
+    tell(this.engine, this.#asRecord());
     this.leaveCount();
     this.connection.visitOver(this);
   }
-}
 
-// An upgrade that is answered after all: Node has let go of the socket, so a response is put on it by hand.
-function respondOn(request: EdgeRequest): ServerResponse {
-  const { socket } = request;
-  const response = new ServerResponse(request);
-  response.on("error", ignoreError);
-  response.shouldKeepAlive = false;
-  try {
-    response.assignSocket(socket);
-  } catch {
-    // An answer before it, on the same connection, is not quite out: nobody sends an upgrade behind another request.
-    socket.destroy();
+  #asRecord(): RequestRecord {
+    const { request, start } = this;
+    const tunnel = this.tunnel?.tunnel;
+    return {
+      startedAt: this.startedAt,
+      tunnel: tunnel?.name,
+      identity: tunnel?.identityId,
+      visitor: this.visitor,
+      method: request.method ?? "",
+      target: request.url ?? "",
+      host: this.hostname,
+      httpVersion: request.httpVersion,
+      rawHeaders: request.rawHeaders,
+      status: this.status,
+      error: this.error,
+      upgraded: this.upgraded,
+      routeMs: this.routedAt === 0 ? 0 : this.routedAt - start,
+      connectMs: this.connectedAt === 0 ? undefined : this.connectedAt - start,
+      firstByteMs:
+        this.firstByteAt === 0 ? undefined : this.firstByteAt - start,
+      totalMs: this.engine.clock() - start,
+      bytesIn: this.bytesIn,
+      bytesOut: this.bytesOut,
+      retried: this.retried,
+    };
   }
-  // Node's own server passes this on; without it a piped answer stops at the first full buffer.
-  socket.on("drain", () => response.emit("drain"));
-  response.on("finish", () => {
-    response.detachSocket(socket);
-    socket.destroySoon();
-  });
-  return response;
 }
-
-// A response fails when its socket does, and the socket's `close` is what ends the visit.
-function ignoreError(): void {}

@@ -4,7 +4,7 @@ import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { ConnectionEnd } from "./connection-end.ts";
 import type { EdgeRequest } from "./edge-request.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, OpenConnection } from "./engine.ts";
 import { renderRawResponse } from "./error-page.ts";
 import { plainAddress, type Forwarded } from "./forwarded.ts";
 import { MAX_PIPELINED_REQUESTS } from "./limits.ts";
@@ -14,19 +14,19 @@ import type { PlainRequest } from "./plain-request.ts";
 import { serveRequest, serveUpgrade } from "./pipeline.ts";
 import { tellUnread } from "./record.ts";
 import type { Refusal } from "./refusal.ts";
-import { Visit } from "./visit.ts";
+import { Visit, type VisitConnection } from "./visit.ts";
 import { visitorKey } from "./visitor-key.ts";
 
 /** A connection of a visitor. It enters the engine's books when it is made and leaves them when the socket closes. */
-export class VisitorConnection implements LaneOwner {
+export class VisitorConnection
+  implements LaneOwner, OpenConnection, VisitConnection
+{
   readonly engine: Engine;
   readonly address: string;
   readonly port: number;
-  /** Whether the peer is a trusted proxy. */
   readonly trusted: boolean;
   readonly #socket: Socket;
   lastForwarded?: { readonly host: string; readonly forwarded: Forwarded };
-  /** What its visitor is counted by. */
   readonly key: string;
   readonly #giveToNode: (socket: Socket) => void;
   /** Undefined once Node's server reads it. */
@@ -78,12 +78,10 @@ export class VisitorConnection implements LaneOwner {
     );
   }
 
-  /** Whether no request after the one at hand will be served. */
   get ending(): boolean {
     return this.#broken && this.#waiting.length === 0;
   }
 
-  /** Whether no request is running or arriving. */
   get idle(): boolean {
     return (
       this.#current === undefined &&
@@ -177,7 +175,6 @@ export class VisitorConnection implements LaneOwner {
     this.#end.drain();
   }
 
-  /** For a visit of this connection: it is over. */
   visitOver(visit: Visit): void {
     if (visit !== this.#current) {
       const at = this.#waiting.findIndex((entry) => entry.visit === visit);
@@ -201,34 +198,25 @@ export class VisitorConnection implements LaneOwner {
     else if (asked) this.#end.now();
   }
 
-  /** From now on the socket belongs to a WebSocket, and its half-close is no abort. */
   upgrade(): void {
     this.#upgraded = true;
   }
 
-  /** Half-closes, and closes when the visitor has, or has had time to. For a connection that is idle. */
   endGently(): void {
     this.#broken = true;
     this.#end.soon();
   }
 
-  /** Resolves when it has closed. */
   untilClosed(): Promise<void> {
     return new Promise((resolve) =>
       this.#socket.once("close", () => resolve()),
     );
   }
 
-  /** Closes at once. */
   destroy(): void {
     this.#socket.destroy();
   }
 
-  /**
-   * Closes in the middle of an answer, as soon as what there is of it has gone out.
-   *
-   * @param reset whether the end of the connection would pass for the end of the answer
-   */
   breakOff(reset: boolean): void {
     this.#broken = true;
     this.#end.breakOff(reset);
@@ -239,13 +227,11 @@ export class VisitorConnection implements LaneOwner {
     this.#broken = true;
   }
 
-  /** Serves no request after the one at hand: nobody knows for sure where the next one began. */
   stopServing(): void {
     this.#broken = true;
     for (const { visit } of this.#waiting.splice(0)) visit.abort();
   }
 
-  /** Ends the connection if a time limit has passed. @param now by the engine's clock */
   check(now: number): void {
     if (this.#end.isOverdue(now) || (this.#lane && this.#idlesTooLong(now)))
       this.destroy();
