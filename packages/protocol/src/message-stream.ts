@@ -37,7 +37,7 @@ export function createMessageStream<
   onMessage: (message: In) => void,
   onError: (error: MessageError) => void,
 ): MessageStream<Out> {
-  let rest: Buffer = Buffer.alloc(0);
+  let rest = NOTHING;
   let failed = false;
 
   stream.on("data", (chunk: Buffer) => {
@@ -57,6 +57,8 @@ export function createMessageStream<
       onMessage(message);
       if (stream.destroyed) return;
     }
+    // An empty piece would keep the whole chunk for as long as nothing is said.
+    if (rest.length === 0) rest = NOTHING;
     if (rest.length >= MAX_MESSAGE_BYTES)
       fail(
         new MessageError(
@@ -67,14 +69,29 @@ export function createMessageStream<
 
   function fail(error: MessageError): void {
     failed = true;
-    rest = Buffer.alloc(0);
+    rest = NOTHING;
     onError(error);
   }
 
-  return {
-    send: (message) => stream.writable && stream.write(encodeMessage(message)),
-    get queuedBytes() {
-      return stream.writableLength;
-    },
-  };
+  return new Sender<Out>(stream);
+}
+
+const NOTHING: Buffer = Buffer.alloc(0);
+
+class Sender<
+  Out extends ClientMessage | EdgeMessage,
+> implements MessageStream<Out> {
+  readonly #stream: Duplex;
+
+  constructor(stream: Duplex) {
+    this.#stream = stream;
+  }
+
+  get queuedBytes(): number {
+    return this.#stream.writableLength;
+  }
+
+  send(message: Out): boolean {
+    return this.#stream.writable && this.#stream.write(encodeMessage(message));
+  }
 }

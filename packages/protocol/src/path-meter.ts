@@ -56,149 +56,188 @@ const FIRST_MARKS = 3;
 const FORGET_MS = 10_000;
 
 /** Starts to measure, with a few markers one after the other. */
-export function createPathMeter(options: PathMeterOptions): PathMeter {
-  const { ping, now, onRoom } = options;
-  const rate = createRateFilter();
-  let sent = 0;
-  let delivered = 0;
-  let deliveredAt = 0;
-  let departedAt = 0;
-  let marked = 0;
-  let busyAt = -Infinity;
-  let answeredAt = -Infinity;
-  let outstanding = 0;
-  let warmUp = FIRST_MARKS - 1;
-  let wasFull = false;
-  let roundEnd = 0;
+export const createPathMeter = (options: PathMeterOptions): PathMeter =>
+  new MarkedPath(options);
+
+// A class, as everything here of which each connection or channel has one: an object whose getters are made with it
+// takes half a kilobyte for its table of properties, and each function of its own 64 bytes more.
+class MarkedPath implements PathMeter {
+  readonly #options: PathMeterOptions;
+  readonly #rate = createRateFilter();
+  #sent = 0;
+  #delivered = 0;
+  #deliveredAt = 0;
+  #departedAt = 0;
+  #marked = 0;
+  #busyAt = -Infinity;
+  #answeredAt = -Infinity;
+  #outstanding = 0;
+  #warmUp = FIRST_MARKS - 1;
+  #wasFull = false;
+  #roundEnd = 0;
   // A peer that has not answered yet is not waited for.
-  let limit = Infinity;
-  let onTheLine = Infinity;
-  let spacing = MARK_BYTES;
-  let roundTrip: number | undefined;
-  let roundTripAt = 0;
-  let probe: { from: number; samples: number; least: number } | undefined;
+  #limit = Infinity;
+  #onTheLine = Infinity;
+  #spacing = MARK_BYTES;
+  #roundTrip: number | undefined;
+  #roundTripAt = 0;
+  #probe: { from: number; samples: number; least: number } | undefined;
 
-  const isFull = (): boolean => sent - delivered >= limit;
-
-  function mark(at: number): void {
-    // The first one after a pause: the time before it says nothing about the line.
-    if (outstanding === 0) {
-      deliveredAt = at;
-      departedAt = at;
-    }
-    if (sent > marked) {
-      if (at - busyAt > FORGET_MS) {
-        rate.forget();
-        if (roundTrip !== undefined) limit = Math.min(limit, START_BYTES);
-      }
-      busyAt = at;
-    }
-    const before = { sent, at, delivered, deliveredAt, departedAt };
-    marked = sent;
-    outstanding++;
-    ping(() => answered(before));
+  constructor(options: PathMeterOptions) {
+    this.#options = options;
+    this.#mark(options.now());
   }
 
-  function answered(marker: Marker): void {
-    const at = now();
-    outstanding--;
-    answeredAt = at;
-    measureRoundTrip(marker, at);
+  get roundTripMs(): number | undefined {
+    return this.#roundTrip;
+  }
+
+  get isProbing(): boolean {
+    return this.#probe !== undefined;
+  }
+
+  room(): number {
+    return this.#limit - (this.#sent - this.#delivered);
+  }
+
+  sent(bytes: number): void {
+    this.#sent += bytes;
+    // As much as the line holds, if it is as fast as was thought: then it shows whether it is.
+    if (this.#sent - this.#delivered >= Math.min(this.#limit, this.#onTheLine))
+      this.#wasFull = true;
+    this.#markIfDue();
+  }
+
+  refresh(): void {
+    const at = this.#options.now();
+    const apart =
+      this.#probe === undefined ? 1_000 : (this.#roundTrip ?? 0) / 4;
+    if (this.#outstanding === 0 && at - this.#answeredAt >= apart)
+      this.#mark(at);
+  }
+
+  get #isFull(): boolean {
+    return this.#sent - this.#delivered >= this.#limit;
+  }
+
+  #mark(at: number): void {
+    // The first one after a pause: the time before it says nothing about the line.
+    if (this.#outstanding === 0) {
+      this.#deliveredAt = at;
+      this.#departedAt = at;
+    }
+    if (this.#sent > this.#marked) {
+      if (at - this.#busyAt > FORGET_MS) {
+        this.#rate.forget();
+        if (this.#roundTrip !== undefined)
+          this.#limit = Math.min(this.#limit, START_BYTES);
+      }
+      this.#busyAt = at;
+    }
+    const before: Marker = {
+      sent: this.#sent,
+      at,
+      delivered: this.#delivered,
+      deliveredAt: this.#deliveredAt,
+      departedAt: this.#departedAt,
+    };
+    this.#marked = this.#sent;
+    this.#outstanding++;
+    this.#options.ping(() => this.#answered(before));
+  }
+
+  #answered(marker: Marker): void {
+    const at = this.#options.now();
+    this.#outstanding--;
+    this.#answeredAt = at;
+    this.#measureRoundTrip(marker, at);
     // What was lost and sent again arrives all at once with what waited for it, faster than any line.
     const elapsed = Math.max(
       at - marker.deliveredAt,
       marker.at - marker.departedAt,
     );
     if (marker.sent > marker.delivered && elapsed > 0)
-      rate.add((marker.sent - marker.delivered) / elapsed);
-    if (marker.sent > delivered) {
-      delivered = marker.sent;
-      deliveredAt = at;
-      departedAt = marker.at;
+      this.#rate.add((marker.sent - marker.delivered) / elapsed);
+    if (marker.sent > this.#delivered) {
+      this.#delivered = marker.sent;
+      this.#deliveredAt = at;
+      this.#departedAt = marker.at;
     }
-    if (marker.delivered >= roundEnd) {
-      rate.endRound(wasFull);
-      wasFull = false;
-      roundEnd = delivered;
+    if (marker.delivered >= this.#roundEnd) {
+      this.#rate.endRound(this.#wasFull);
+      this.#wasFull = false;
+      this.#roundEnd = this.#delivered;
     }
-    limit = nextLimit();
-    spacing = Math.max(MARK_BYTES, MARK_PART * limit);
-    if (warmUp > 0) {
-      warmUp--;
-      mark(at);
+    this.#limit = this.#nextLimit();
+    this.#spacing = Math.max(MARK_BYTES, MARK_PART * this.#limit);
+    if (this.#warmUp > 0) {
+      this.#warmUp--;
+      this.#mark(at);
     }
     // On a slow line one piece alone takes longer than the round trip, and a marker behind it would measure the piece.
-    if (probe !== undefined && sent === delivered) mark(at);
-    else markIfDue();
-    if (!isFull()) onRoom();
+    if (this.#probe !== undefined && this.#sent === this.#delivered)
+      this.#mark(at);
+    else this.#markIfDue();
+    if (!this.#isFull) this.#options.onRoom();
   }
 
-  function measureRoundTrip(marker: Marker, at: number): void {
+  #measureRoundTrip(marker: Marker, at: number): void {
     const sample = at - marker.at;
-    if (roundTrip === undefined || sample < roundTrip) roundTrip = sample;
+    if (this.#roundTrip === undefined || sample < this.#roundTrip)
+      this.#roundTrip = sample;
     // As good as the least one that there ever was: there is no queue, or none that lasts.
-    if (sample <= roundTrip * 1.05 + 0.5) roundTripAt = at;
+    if (sample <= this.#roundTrip * 1.05 + 0.5) this.#roundTripAt = at;
+    const probe = this.#probe;
     if (probe === undefined) {
-      if (at - roundTripAt < PROBE_EVERY_MS) return;
+      if (at - this.#roundTripAt < PROBE_EVERY_MS) return;
       // What is on its way now has to arrive first.
-      probe = { from: at + 1.5 * roundTrip, samples: 0, least: Infinity };
+      this.#probe = {
+        from: at + 1.5 * this.#roundTrip,
+        samples: 0,
+        least: Infinity,
+      };
     } else if (marker.at >= probe.from) {
       probe.least = Math.min(probe.least, sample);
       if (++probe.samples < PROBE_SAMPLES) return;
-      roundTrip = Math.min(probe.least, MAX_GROWTH * roundTrip + MAX_GROWTH_MS);
-      roundTripAt = at;
-      probe = undefined;
+      this.#roundTrip = Math.min(
+        probe.least,
+        MAX_GROWTH * this.#roundTrip + MAX_GROWTH_MS,
+      );
+      this.#roundTripAt = at;
+      this.#probe = undefined;
     }
   }
 
   // Called with an answer, so that the round trip is known.
-  function nextLimit(): number {
-    const roundTripMs = roundTrip!;
-    if (rate.best === 0) return START_BYTES;
-    onTheLine = rate.best * roundTripMs;
-    if (probe !== undefined) return PROBE_GAIN * onTheLine;
-    const queue = Math.max(MIN_BYTES, QUEUE_MS * rate.best);
-    if (rate.isSteady)
-      return Math.min(MAX_BYTES, STEADY_GAIN * onTheLine + queue);
+  #nextLimit(): number {
+    const { best, isSteady } = this.#rate;
+    if (best === 0) return START_BYTES;
+    this.#onTheLine = best * this.#roundTrip!;
+    if (this.#probe !== undefined) return PROBE_GAIN * this.#onTheLine;
+    const queue = Math.max(MIN_BYTES, QUEUE_MS * best);
+    if (isSteady)
+      return Math.min(MAX_BYTES, STEADY_GAIN * this.#onTheLine + queue);
     return Math.min(
       MAX_BYTES,
-      Math.max(START_BYTES, SEARCH_GAIN * onTheLine + queue),
+      Math.max(START_BYTES, SEARCH_GAIN * this.#onTheLine + queue),
     );
   }
 
-  function markIfDue(): void {
+  #markIfDue(): void {
     // One that never answers is asked no more, or those who wait for its answers would pile up.
-    if (roundTrip === undefined) return;
-    const unmarked = sent - marked;
-    if (unmarked >= spacing || (isFull() && isDueWhenFull(unmarked)))
-      mark(now());
+    if (this.#roundTrip === undefined) return;
+    const unmarked = this.#sent - this.#marked;
+    if (
+      unmarked >= this.#spacing ||
+      (this.#isFull && this.#isDueWhenFull(unmarked))
+    )
+      this.#mark(this.#options.now());
   }
 
   // Nobody would ever hear that a path without a marker has room again.
-  const isDueWhenFull = (unmarked: number): boolean =>
-    unmarked >= spacing / 2 || outstanding === 0;
-
-  mark(now());
-  return {
-    get roundTripMs() {
-      return roundTrip;
-    },
-    get isProbing() {
-      return probe !== undefined;
-    },
-    room: () => limit - (sent - delivered),
-    sent(bytes) {
-      sent += bytes;
-      // As much as the line holds, if it is as fast as was thought: then it shows whether it is.
-      if (sent - delivered >= Math.min(limit, onTheLine)) wasFull = true;
-      markIfDue();
-    },
-    refresh() {
-      const at = now();
-      const apart = probe === undefined ? 1_000 : (roundTrip ?? 0) / 4;
-      if (outstanding === 0 && at - answeredAt >= apart) mark(at);
-    },
-  };
+  #isDueWhenFull(unmarked: number): boolean {
+    return unmarked >= this.#spacing / 2 || this.#outstanding === 0;
+  }
 }
 
 interface Marker {
@@ -230,43 +269,47 @@ export interface RateFilter {
 }
 
 /** See {@link RateFilter}. */
-export function createRateFilter(): RateFilter {
-  const rounds = new Float64Array(ROUNDS);
-  let at = 0;
-  let best = 0;
-  let grown = 0;
-  let flat = 0;
+export const createRateFilter = (): RateFilter => new BestOfRounds();
 
-  return {
-    get best() {
-      return best;
-    },
-    get isSteady() {
-      return flat >= FLAT_ROUNDS;
-    },
-    add(rate) {
-      rounds[at] = Math.max(rounds[at]!, rate);
-      best = Math.max(best, rate);
-    },
-    endRound(wasLimited) {
-      if (wasLimited) {
-        if (best >= GROWTH * grown) {
-          grown = best;
-          flat = 0;
-        } else flat++;
-      } else if (rounds[at]! < best) {
-        rounds[at] = 0;
-        return;
-      }
-      at = (at + 1) % ROUNDS;
-      rounds[at] = 0;
-      best = Math.max(...rounds);
-    },
-    forget() {
-      rounds.fill(0);
-      grown = 0;
-      flat = 0;
-      best = 0;
-    },
-  };
+class BestOfRounds implements RateFilter {
+  readonly #rounds: number[] = Array.from<number>({ length: ROUNDS }).fill(0);
+  #at = 0;
+  #best = 0;
+  #grown = 0;
+  #flat = 0;
+
+  get best(): number {
+    return this.#best;
+  }
+
+  get isSteady(): boolean {
+    return this.#flat >= FLAT_ROUNDS;
+  }
+
+  add(rate: number): void {
+    this.#rounds[this.#at] = Math.max(this.#rounds[this.#at]!, rate);
+    this.#best = Math.max(this.#best, rate);
+  }
+
+  endRound(wasLimited: boolean): void {
+    if (wasLimited) {
+      if (this.#best >= GROWTH * this.#grown) {
+        this.#grown = this.#best;
+        this.#flat = 0;
+      } else this.#flat++;
+    } else if (this.#rounds[this.#at]! < this.#best) {
+      this.#rounds[this.#at] = 0;
+      return;
+    }
+    this.#at = (this.#at + 1) % ROUNDS;
+    this.#rounds[this.#at] = 0;
+    this.#best = Math.max(...this.#rounds);
+  }
+
+  forget(): void {
+    this.#rounds.fill(0);
+    this.#grown = 0;
+    this.#flat = 0;
+    this.#best = 0;
+  }
 }

@@ -1,7 +1,11 @@
 // Sizes the receive window of one SSH channel by what arrives on it: large enough for its share of the line's bandwidth times
 // the round trip, and no larger, because what a sender may send it does send, and everything else waits behind it.
 // Decides only; ssh-flow.ts does it. Times in milliseconds, rates in bytes per millisecond.
-import { createRateFilter, type PathMeter } from "./path-meter.ts";
+import {
+  createRateFilter,
+  type PathMeter,
+  type RateFilter,
+} from "./path-meter.ts";
 
 /** What every channel starts with. */
 export const START_WINDOW_BYTES = 1024 ** 2;
@@ -64,87 +68,110 @@ export interface ReceiveWindow {
 }
 
 /** @param announced what the peer was told when the channel was opened */
-export function createReceiveWindow(
+export const createReceiveWindow = (
   announced: number,
   path: Pick<PathMeter, "roundTripMs" | "isProbing" | "refresh">,
   budget: WindowBudget,
   now: () => number,
-): ReceiveWindow {
-  const rate = createRateFilter();
-  // What the peer may still send.
-  let open = announced;
-  let target = START_WINDOW_BYTES;
-  let held = 0;
-  let roundAt: number | undefined;
-  let roundBytes = 0;
+): ReceiveWindow => new MeasuredWindow(announced, path, budget, now);
 
-  const goal = (): number => (path.isProbing ? PROBE_GAIN * target : target);
+class MeasuredWindow implements ReceiveWindow {
+  readonly #path: Pick<PathMeter, "roundTripMs" | "isProbing" | "refresh">;
+  readonly #budget: WindowBudget;
+  readonly #now: () => number;
+  /** Not before there is something to measure: most channels never get that far. */
+  #rate: RateFilter | undefined;
+  /** What the peer may still send. */
+  #open: number;
+  #target = START_WINDOW_BYTES;
+  #held = 0;
+  #roundAt: number | undefined;
+  #roundBytes = 0;
 
-  function measure(): void {
-    const at = now();
-    const roundTrip = path.roundTripMs;
-    if (roundTrip === undefined || roundAt === undefined) {
-      roundAt = at;
-      roundBytes = 0;
+  constructor(
+    announced: number,
+    path: Pick<PathMeter, "roundTripMs" | "isProbing" | "refresh">,
+    budget: WindowBudget,
+    now: () => number,
+  ) {
+    this.#open = announced;
+    this.#path = path;
+    this.#budget = budget;
+    this.#now = now;
+  }
+
+  arrived(bytes: number): boolean {
+    if (bytes > this.#open) return false;
+    this.#open -= bytes;
+    this.#roundBytes += bytes;
+    return true;
+  }
+
+  grant(unread: number): number {
+    const part = this.#target > START_WINDOW_BYTES ? BUSY_PART : LAZY_PART;
+    const least = Math.min(MAX_GRANT_BYTES, part * this.#target);
+    if (this.#target - this.#open - unread < least) return 0;
+    this.#measure();
+    this.#pay(unread);
+    const amount = Math.floor(this.#goal() - this.#open - unread);
+    if (amount < Math.min(least, part * this.#target)) return 0;
+    this.#open += amount;
+    return amount;
+  }
+
+  close(): void {
+    this.#budget.giveBack(this.#held);
+    this.#held = 0;
+  }
+
+  #goal(): number {
+    return this.#path.isProbing ? PROBE_GAIN * this.#target : this.#target;
+  }
+
+  #measure(): void {
+    const at = this.#now();
+    const roundTrip = this.#path.roundTripMs;
+    if (roundTrip === undefined || this.#roundAt === undefined) {
+      this.#roundAt = at;
+      this.#roundBytes = 0;
       return;
     }
-    const elapsed = at - roundAt;
+    const elapsed = at - this.#roundAt;
     if (elapsed < Math.max(roundTrip, MIN_ROUND_MS)) return;
-    const measured = roundBytes / elapsed;
+    const rate = (this.#rate ??= createRateFilter());
+    const measured = this.#roundBytes / elapsed;
     if (elapsed > FORGET_MS + roundTrip && measured < FORGET_PART * rate.best) {
       rate.forget();
-      target = START_WINDOW_BYTES;
+      this.#target = START_WINDOW_BYTES;
     } else {
-      path.refresh();
+      this.#path.refresh();
       rate.add(measured);
       rate.endRound(true);
       const onTheLine = rate.best * roundTrip;
       const gain = rate.isSteady ? STEADY_GAIN : SEARCH_GAIN;
-      target = Math.min(
+      this.#target = Math.min(
         MAX_WINDOW_BYTES,
         gain * onTheLine + Math.max(MIN_QUEUE_BYTES, QUEUE_MS * rate.best),
       );
-      if (!rate.isSteady) target = Math.max(START_WINDOW_BYTES, target);
+      if (!rate.isSteady)
+        this.#target = Math.max(START_WINDOW_BYTES, this.#target);
     }
-    roundAt = at;
-    roundBytes = 0;
+    this.#roundAt = at;
+    this.#roundBytes = 0;
   }
 
   // What was granted cannot be taken back, so it is paid for until it has been used.
-  function pay(unread: number): void {
-    const over = Math.max(target, open + unread) - START_WINDOW_BYTES;
-    const due = Math.max(0, Math.ceil(over)) - held;
+  #pay(unread: number): void {
+    const over =
+      Math.max(this.#target, this.#open + unread) - START_WINDOW_BYTES;
+    const due = Math.max(0, Math.ceil(over)) - this.#held;
     if (due <= 0) {
-      budget.giveBack(-due);
-      held += due;
+      this.#budget.giveBack(-due);
+      this.#held += due;
       return;
     }
-    const given = budget.take(due);
-    held += given;
-    target = Math.min(target, START_WINDOW_BYTES + held);
+    const given = this.#budget.take(due);
+    this.#held += given;
+    this.#target = Math.min(this.#target, START_WINDOW_BYTES + this.#held);
   }
-
-  return {
-    arrived(bytes) {
-      if (bytes > open) return false;
-      open -= bytes;
-      roundBytes += bytes;
-      return true;
-    },
-    grant(unread) {
-      const part = target > START_WINDOW_BYTES ? BUSY_PART : LAZY_PART;
-      const least = Math.min(MAX_GRANT_BYTES, part * target);
-      if (target - open - unread < least) return 0;
-      measure();
-      pay(unread);
-      const amount = Math.floor(goal() - open - unread);
-      if (amount < Math.min(least, part * target)) return 0;
-      open += amount;
-      return amount;
-    },
-    close() {
-      budget.giveBack(held);
-      held = 0;
-    },
-  };
 }

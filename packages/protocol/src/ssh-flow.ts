@@ -3,7 +3,7 @@
 // a long round trip and too much for a slow one. As ssh-tuning.ts this knows ssh2 by its shape only, and tests beside
 // the two doors fail when an upgrade of ssh2 breaks what is assumed here.
 import type { FairLink } from "./fair-link.ts";
-import { createPathMeter } from "./path-meter.ts";
+import { createPathMeter, type PathMeter } from "./path-meter.ts";
 import {
   createReceiveWindow,
   START_WINDOW_BYTES,
@@ -60,8 +60,8 @@ export interface FlowOptions {
 
 /** One connection that is steered. */
 export interface Flow {
-  /** Round trip without what queues on the way, milliseconds; undefined at first. */
-  readonly roundTripMs: number | undefined;
+  /** What is known of the way to the peer. */
+  readonly path: Pick<PathMeter, "roundTripMs">;
   /** Takes charge of a channel's receive window, in the tick in which ssh2 handed the channel out. */
   adopt(channel: object): void;
 }
@@ -123,10 +123,17 @@ export function steerFlow(
     if (bytes > 0) protocol.channelWindowAdjust(id, bytes);
   }
 
+  // While somebody reads what has been waiting; ssh2 would top up as soon as they begin. One function for all channels:
+  // each of its own would cost every idle one memory.
+  function read(this: SteeredChannel, size?: number): unknown {
+    const { read: plain } = Object.getPrototypeOf(this) as SteeredChannel;
+    const chunk = plain.call(this, size);
+    if (chunk !== null) grant(this, this[WINDOW]!);
+    return chunk;
+  }
+
   return {
-    get roundTripMs() {
-      return path.roundTripMs;
-    },
+    path,
     adopt(handedOut) {
       const channel = handedOut as SteeredChannel;
       if (channel[WINDOW] !== undefined) return;
@@ -134,20 +141,17 @@ export function steerFlow(
         channel.type === "forwarded-tcpip"
           ? START_WINDOW_BYTES
           : channel.incoming.window;
-      const window = createReceiveWindow(announced, path, budget, now);
-      channel[WINDOW] = window;
+      channel[WINDOW] = createReceiveWindow(announced, path, budget, now);
       // ssh2 tops the window up when it has fallen below a half; this one never falls.
       channel.incoming.window = Number.MAX_SAFE_INTEGER;
-      // While somebody reads what has been waiting; ssh2 would top up as soon as they begin.
-      const { read } = channel;
-      channel.read = (size) => {
-        const chunk = read.call(channel, size);
-        if (chunk !== null) grant(channel, window);
-        return chunk;
-      };
-      channel.once("close", () => window.close());
+      channel.read = read;
+      channel.on("close", closeWindow);
     },
   };
+}
+
+function closeWindow(this: SteeredChannel): void {
+  this[WINDOW]?.close();
 }
 
 const WINDOW = Symbol("receive window");

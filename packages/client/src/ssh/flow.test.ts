@@ -61,8 +61,8 @@ describe("a steered connection", () => {
     const { flow, near, far } = await useSteered();
     far.write("x");
     await once(near, "data");
-    expect(flow.roundTripMs).toBeGreaterThan(0);
-    expect(flow.roundTripMs).toBeLessThan(1_000);
+    expect(flow.path.roundTripMs).toBeGreaterThan(0);
+    expect(flow.path.roundTripMs).toBeLessThan(1_000);
   });
 
   it.each(["flows", "is read by and by", "is iterated over"])(
@@ -137,7 +137,7 @@ describe("a steered connection", () => {
     const { server, near, far, link, socket, flow } = await useSteered();
     far.resume();
     near.write("x");
-    while (flow.roundTripMs === undefined) await new Promise(setImmediate);
+    while (flow.path.roundTripMs === undefined) await new Promise(setImmediate);
     expect(link.isFull()).toBe(false);
     const { _sock: farSocket } = server as unknown as { _sock: Socket };
     farSocket.pause();

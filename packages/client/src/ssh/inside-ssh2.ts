@@ -2,6 +2,7 @@
 import type { Channel, Client } from "ssh2";
 import {
   createWindowBudget,
+  forgetKeyExchange,
   poolPadding,
   steerFlow,
   tuneChannelClass,
@@ -55,6 +56,13 @@ export function tuneChannels(channel: Channel): void {
 /** Makes the packets of a connection cheap, from now on. */
 export function tunePackets(client: Client): void {
   poolPadding((client as unknown as { _protocol: ProtocolShape })._protocol);
+}
+
+/** Frees what a connection keeps of its login or its last key exchange. */
+export function forgetHandshake(client: Client): void {
+  forgetKeyExchange(
+    (client as unknown as { _protocol: ProtocolShape })._protocol,
+  );
 }
 
 // Two uploads at 16 MiB each, or many that share a line.

@@ -11,6 +11,7 @@ import type { Flow, LinkPressure } from "@expose/protocol";
 import { ExposeError } from "../errors.ts";
 import type { ConnectionFacts } from "./connection-facts.ts";
 import {
+  forgetHandshake,
   guardChannels,
   pingServer,
   steer,
@@ -86,6 +87,8 @@ export class SshConnection {
         ),
     );
     tunePackets(client);
+    forgetHandshake(client);
+    client.on("handshake", () => forgetHandshake(client));
     guardChannels(client);
     this.#flow = steer(client, transport.link);
     client.on("error", (error) =>

@@ -33,8 +33,6 @@ export function createChannelOpener(
   link: LinkPressure,
   limits: Pick<EmbeddedLimits, "channelOpenMs" | "maxChannels">,
 ): ChannelOpener {
-  let opening = 0;
-
   function forwardOut(
     forward: Forward,
     bindAddress: string,
@@ -46,10 +44,10 @@ export function createChannelOpener(
         late = true;
         reject(forwardFailed("The client did not open a channel in time."));
       }, limits.channelOpenMs);
-      opening++;
+      opener.opening++;
       const answered = (error: Error | undefined, channel: ServerChannel) => {
         clearTimeout(timer);
-        opening--;
+        opener.opening--;
         if (error) return reject(openFailure(error));
         // At once: data may follow in the same packet.
         const stream = adoptChannel(channel as PrivateChannel, door);
@@ -62,20 +60,23 @@ export function createChannelOpener(
     });
   }
 
-  return {
-    get opening() {
-      return opening;
-    },
-    async open(forward, bindAddress, visitor) {
+  const opener = {
+    opening: 0,
+    async open(
+      forward: Forward,
+      bindAddress: string,
+      visitor: Visitor,
+    ): Promise<ForwardedConnection> {
       // A client learns of its forward with our answer, which leaves right after the tunnel has opened.
       await Promise.resolve();
       // An ending connection has closed its forwards.
       if (forward.closed) throw forwardFailed("The forward is closed.");
-      if (door.channelCount + opening >= limits.maxChannels)
+      if (door.countChannels() + opener.opening >= limits.maxChannels)
         throw forwardFailed("The client has as many channels as it may have.");
       return { stream: await forwardOut(forward, bindAddress, visitor), link };
     },
   };
+  return opener;
 }
 
 const forwardFailed = (message: string): EdgeError =>

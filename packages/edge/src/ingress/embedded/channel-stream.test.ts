@@ -116,6 +116,40 @@ describe("a connection through a forward", () => {
   });
 });
 
+describe("an idle connection through a forward", () => {
+  // Half a kilobyte each, as soon as somebody defines or deletes what V8 has no shape for.
+  it("makes no dictionary of anything that each channel or SSH connection has", async () => {
+    const { tunnel } = await useForward();
+    const { stream } = (await tunnel.connect()).edge;
+    const channel = stream as unknown as {
+      _events: object;
+      _client: { _protocol: { _handlers: object; _kex: object } };
+    };
+    const { _protocol: protocol } = channel._client;
+    const objects = {
+      stream,
+      listeners: channel._events,
+      protocol,
+      handlers: protocol._handlers,
+      kex: protocol._kex,
+    };
+    for (const [name, object] of Object.entries(objects))
+      expect([name, hasShape(object)]).toEqual([name, true]);
+    expect(hasShape({ __proto__: null })).toBe(false);
+  });
+
+  it("has no second writing side, and no keys of a key exchange", async () => {
+    const { tunnel } = await useForward();
+    const { stream } = (await tunnel.connect()).edge;
+    const { stderr, _client: client } = stream as unknown as {
+      stderr: Duplex;
+      _client: { _protocol: { _kex: { _keys: unknown } } };
+    };
+    expect([stderr.writable, stderr.destroyed]).toEqual([false, true]);
+    expect(client._protocol._kex._keys).toBe(null);
+  });
+});
+
 describe("destroy()", () => {
   it("ends both ways at once, and close follows on a paused stream", async () => {
     const { client, tunnel } = await useForward();
@@ -390,6 +424,12 @@ async function readAll(stream: Duplex): Promise<Buffer> {
   stream.on("data", (chunk: Buffer) => chunks.push(chunk));
   await once(stream, "end");
   return Buffer.concat(chunks);
+}
+
+function hasShape(object: object): boolean {
+  setFlagsFromString("--allow-natives-syntax");
+  const ask = runInNewContext("(object) => %HasFastProperties(object)");
+  return (ask as (object: object) => boolean)(object);
 }
 
 function collectGarbage(): void {

@@ -9,6 +9,7 @@ import {
 } from "@expose/protocol";
 import type { Connection, TcpipBindInfo } from "ssh2";
 import type { Identity } from "../../registry/identity.ts";
+import type { Forward } from "../forward.ts";
 import type { PlainSession, PlainTunnel } from "../handlers.ts";
 import type { IngressSession } from "../ingress.ts";
 import { createChannelOpener, type ChannelOpener } from "./channel-opener.ts";
@@ -96,7 +97,7 @@ export class EmbeddedConnection {
     });
     const { socket } = this.#door;
     this.remoteAddress = socket.remoteAddress;
-    this.#link = createLink(socket, () => this.#door.rekeying);
+    this.#link = createLink(socket, this.#door.isRekeying);
     this.#opener = createChannelOpener(
       connection,
       this.#door,
@@ -134,7 +135,7 @@ export class EmbeddedConnection {
 
   /** Channels that exist on this connection, those still opening included. */
   get channelCount(): number {
-    return this.#door.channelCount + this.#opener.opening;
+    return this.#door.countChannels() + this.#opener.opening;
   }
 
   /** Calls back once when the connection has ended, at once when it already has. */
@@ -195,7 +196,8 @@ export class EmbeddedConnection {
   /** Looks after the connection; to be called at intervals. @param now monotonic, milliseconds */
   check(now: number): void {
     if (this.#ended || this.#upkeep === undefined) return;
-    const { socket, rekeying } = this.#door;
+    const { socket } = this.#door;
+    const rekeying = this.#door.isRekeying();
     const step = this.#upkeep.check({
       now,
       bytesRead: socket.bytesRead,
@@ -282,6 +284,7 @@ export class EmbeddedConnection {
 
   // A person who gets no tunnel would look at an empty screen.
   #settle(): void {
+    this.#settleTimer = undefined;
     if (this.#control || this.#forwards.tunnels.length > 0) return;
     if (this.#terminal.attached) {
       // A refusal is on the screen already.
@@ -365,21 +368,10 @@ export class EmbeddedConnection {
       });
       return this.end({ message: this.#notAllowed });
     }
-    const identity = (): Identity => this.#identityNow();
-    const session: IngressSession = {
-      ingress: "embedded",
-      get identity() {
-        return identity();
-      },
-      remoteAddress: this.remoteAddress,
-      control,
-      proof: undefined,
-      forward: (port) => this.#forwards.control(port),
-      end: () => this.end(),
-      onceEnded: (callback) => this.onceEnded(callback),
-    };
     try {
-      this.#host.handlers.serve(session);
+      this.#host.handlers.serve(
+        new ControlSession(this, control, this.#forwards),
+      );
     } catch (error) {
       this.#host.log.error("serving a session failed", {
         ...this.#who(),
@@ -390,16 +382,7 @@ export class EmbeddedConnection {
   }
 
   #asPlainSession(): PlainSession {
-    const identity = (): Identity => this.#identityNow();
-    this.#plainSession ??= {
-      get identity() {
-        return identity();
-      },
-      remoteAddress: this.remoteAddress,
-      end: (message) => this.end({ message }),
-      onceEnded: (callback) => this.onceEnded(callback),
-    };
-    return this.#plainSession;
+    return (this.#plainSession ??= new SessionWithoutControl(this));
   }
 
   #markEnded(released: boolean): void {
@@ -407,6 +390,7 @@ export class EmbeddedConnection {
     this.#ended = true;
     if (this.#key) this.#host.log.debug("ssh session ended", this.#who());
     clearTimeout(this.#settleTimer);
+    this.#settleTimer = undefined;
     if (released) this.#forwards.release();
     else this.#forwards.lose();
     for (const channel of this.#door.channels())
@@ -420,13 +404,82 @@ export class EmbeddedConnection {
     if (this.#control?.writable) this.#control.write(encodeMessage(message));
   }
 
-  #identityNow(): Identity {
-    if (this.#key === undefined)
-      throw new TypeError("A session before the login.");
-    return this.#key.identity;
-  }
-
   #who(): { identity: string | undefined; from: string | undefined } {
     return { identity: this.#key?.identity.id, from: this.remoteAddress };
   }
+}
+
+// Classes, because an object that is made with a getter of its own takes half a kilobyte.
+class SessionWithoutControl implements PlainSession {
+  readonly #connection: EmbeddedConnection;
+
+  constructor(connection: EmbeddedConnection) {
+    this.#connection = connection;
+  }
+
+  get identity(): Identity {
+    return identityNow(this.#connection);
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#connection.remoteAddress;
+  }
+
+  end(message: string): void {
+    this.#connection.end({ message });
+  }
+
+  onceEnded(callback: () => void): void {
+    this.#connection.onceEnded(callback);
+  }
+}
+
+class ControlSession implements IngressSession {
+  readonly control: Duplex;
+  readonly #connection: EmbeddedConnection;
+  readonly #forwards: Forwards;
+
+  constructor(
+    connection: EmbeddedConnection,
+    control: Duplex,
+    forwards: Forwards,
+  ) {
+    this.#connection = connection;
+    this.control = control;
+    this.#forwards = forwards;
+  }
+
+  get ingress(): "embedded" {
+    return "embedded";
+  }
+
+  get identity(): Identity {
+    return identityNow(this.#connection);
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#connection.remoteAddress;
+  }
+
+  get proof(): undefined {
+    return undefined;
+  }
+
+  forward(port: number): Forward | undefined {
+    return this.#forwards.control(port);
+  }
+
+  end(): void {
+    this.#connection.end();
+  }
+
+  onceEnded(callback: () => void): void {
+    this.#connection.onceEnded(callback);
+  }
+}
+
+function identityNow({ identity }: EmbeddedConnection): Identity {
+  if (identity === undefined)
+    throw new TypeError("A session before the login.");
+  return identity;
 }

@@ -20,7 +20,7 @@ import {
   type EmbeddedIngressOptions,
   type EmbeddedLimits,
 } from "./options.ts";
-import { socketOf, tunePackets } from "./ssh2-door.ts";
+import { forgetHandshake, socketOf, tunePackets } from "./ssh2-door.ts";
 import { upkeepIntervalMs } from "./upkeep.ts";
 
 /** The embedded SSH server. */
@@ -114,6 +114,7 @@ export function createEmbeddedIngress(
       sockets.get(socket)?.();
       tunePackets(connection);
     });
+    connection.on("handshake", () => forgetHandshake(connection));
     connection.on("close", () => greeted.delete(socket));
   });
 
@@ -130,12 +131,13 @@ export function createEmbeddedIngress(
       socket.destroy();
       return;
     }
-    const grace = setTimeout(() => {
+    let grace: NodeJS.Timeout | undefined = setTimeout(() => {
       log.debug("login took too long", { from: socket.remoteAddress });
       socket.destroy();
     }, limits.loginGraceMs);
     const loggedIn = (): void => {
       clearTimeout(grace);
+      grace = undefined;
       leave();
     };
     sockets.set(socket, loggedIn);

@@ -41,19 +41,19 @@ export function serveSessions(
   door: Door,
   options: SessionsOptions,
 ): Sessions {
-  let size = 0;
+  const sessions = { size: 0 };
 
   connection.on("session", (accept, reject) => {
-    if (!options.isOpen() || size >= options.maxSessions) reject();
+    if (!options.isOpen() || sessions.size >= options.maxSessions) reject();
     else serve(accept());
   });
 
   function serve(session: Session): void {
-    size++;
+    sessions.size++;
     let open = true;
     let pty = false;
     const closed = (): void => {
-      if (open) size--;
+      if (open) sessions.size--;
       open = false;
     };
 
@@ -94,9 +94,5 @@ export function serveSessions(
     });
   }
 
-  return {
-    get size() {
-      return size;
-    },
-  };
+  return sessions;
 }

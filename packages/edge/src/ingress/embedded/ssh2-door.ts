@@ -2,8 +2,10 @@
 // front of its message handlers, connection by connection and without a fork. ssh2-door.test.ts fails when an upgrade
 // of ssh2 breaks what is assumed here.
 import type { Socket } from "node:net";
+import { Writable } from "node:stream";
 import type { Connection, ServerChannel } from "ssh2";
 import {
+  forgetKeyExchange,
   poolPadding,
   steerFlow,
   tuneChannelClass,
@@ -53,9 +55,9 @@ export interface AdoptedChannel {
 export interface Door {
   readonly socket: Socket;
   /** Whether a key exchange is under way: ssh2 then holds packets back, outside of the socket's count. */
-  readonly rekeying: boolean;
-  /** Channels that exist for either side: open ones, and those that we closed and the peer has not. */
-  readonly channelCount: number;
+  isRekeying(): boolean;
+  /** How many channels exist for either side: open ones, and those that we closed and the peer has not. */
+  countChannels(): number;
   /** Channels that are open for both sides. */
   channels(): PrivateChannel[];
   /** Asks the client for a sign of life (`keepalive@openssh.com`). */
@@ -200,12 +202,8 @@ export function openDoor(
 
   return {
     socket,
-    get rekeying() {
-      return protocol._kexinit !== undefined;
-    },
-    get channelCount() {
-      return live.size + retired.size;
-    },
+    isRekeying: () => protocol._kexinit !== undefined,
+    countChannels: () => live.size + retired.size,
     channels: () => [...live.values()].map(({ channel }) => channel),
     ping() {
       ping(() => {});
@@ -268,6 +266,23 @@ export function tuneChannels(channel: PrivateChannel): void {
     prototype: Object.getPrototypeOf(channel) as ChannelShape,
   });
 }
+
+/** Frees what a connection keeps of its login or its last key exchange. */
+export function forgetHandshake(connection: Connection): void {
+  forgetKeyExchange(
+    (connection as unknown as { _protocol: ProtocolShape })._protocol,
+  );
+}
+
+/**
+ * Takes away the second writing side of a channel that has none on the wire: ssh2 makes one for each, with buffers and
+ * listeners, and asks it no more than whether it is writable.
+ */
+export function dropStderr(channel: PrivateChannel): void {
+  (channel as { stderr: Writable }).stderr = NO_STDERR;
+}
+
+const NO_STDERR = new Writable().on("error", () => {}).destroy();
 
 // SSH_MSG_DISCONNECT (RFC 4253 section 11.1); ssh2's own has no room for a text.
 function encodeDisconnect(reason: number, text: string): Buffer {

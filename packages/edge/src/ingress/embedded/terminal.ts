@@ -51,76 +51,100 @@ const MIN_WINDOW = 16 * 1024;
 const CTRL_C = 3;
 
 /** Builds the terminal of a connection. @param formatTarget see EmbeddedIngressOptions */
-export function createTerminal(
+export const createTerminal = (
   link: LinkPressure,
   formatTarget: (target: string) => string,
-): Terminal {
-  const screens = new Set<Screen>();
-  let kept: string[] = [];
-  let currentSecond = 0;
-  let linesInSecond = 0;
-  let dropped = 0;
+): Terminal => new Screens(link, formatTarget);
 
-  function print(screen: Screen, line: string, isError: boolean): boolean {
-    const { channel, stream, newline } = screen;
-    if (!stream.writable || channel.outgoing.window < MIN_WINDOW) return false;
-    const out = isError ? channel.stderr : stream;
-    out.write(escapeControls(line) + newline);
-    return true;
+// A class, because most connections never have a screen: with functions of its own each of them would take a kilobyte.
+class Screens implements Terminal {
+  readonly #link: LinkPressure;
+  readonly #formatTarget: (target: string) => string;
+  #screens: readonly Screen[] = NO_SCREENS;
+  #kept: readonly string[] = NOTHING_KEPT;
+  #currentSecond = 0;
+  #linesInSecond = 0;
+  #dropped = 0;
+
+  constructor(link: LinkPressure, formatTarget: (target: string) => string) {
+    this.#link = link;
+    this.#formatTarget = formatTarget;
   }
 
-  function printToAll(line: string, isError: boolean): boolean {
+  get attached(): boolean {
+    return this.#screens.length > 0;
+  }
+
+  attach(
+    channel: PrivateChannel,
+    stream: Duplex,
+    pty: boolean,
+    interrupted: () => void,
+  ): void {
+    const screen = { channel, stream, newline: pty ? "\r\n" : "\n" };
+    this.#screens = [...this.#screens, screen];
+    stream.once("close", () => {
+      this.#screens = this.#screens.filter((other) => other !== screen);
+    });
+    // What is typed is read in any case, so that the client's window does not close.
+    stream.on("data", (typed: Buffer) => {
+      if (pty && typed.includes(CTRL_C)) interrupted();
+    });
+    for (const line of this.#kept) print(screen, line, true);
+    this.#kept = NOTHING_KEPT;
+  }
+
+  say(line: string): void {
+    this.#printToAll(line, false);
+  }
+
+  complain(line: string): void {
+    if (this.attached) this.#printToAll(line, true);
+    else if (this.#kept.length < MAX_KEPT) this.#kept = [...this.#kept, line];
+  }
+
+  request(record: RequestRecord): void {
+    if (!this.attached) return;
+    const second = Math.floor((record.startedAt + record.totalMs) / 1_000);
+    if (second !== this.#currentSecond) {
+      this.#currentSecond = second;
+      this.#linesInSecond = 0;
+    }
+    if (this.#linesInSecond >= MAX_LINES_PER_SECOND || this.#link.isFull()) {
+      this.#dropped++;
+      return;
+    }
+    const dropped = this.#dropped;
+    if (dropped > 0 && this.#printToAll(`(${dropped} more requests)`, false))
+      this.#dropped = 0;
+    this.#linesInSecond++;
+    if (!this.#printToAll(formatRequestLine(record, this.#formatTarget), false))
+      this.#dropped++;
+  }
+
+  finish(exitStatus: number): void {
+    for (const { channel, stream } of this.#screens) {
+      channel.exit(exitStatus);
+      stream.end(() => stream.destroy());
+    }
+    this.#screens = NO_SCREENS;
+  }
+
+  #printToAll(line: string, isError: boolean): boolean {
     let reached = false;
-    for (const screen of screens)
+    for (const screen of this.#screens)
       reached = print(screen, line, isError) || reached;
     return reached;
   }
+}
 
-  return {
-    get attached() {
-      return screens.size > 0;
-    },
-    attach(channel, stream, pty, interrupted) {
-      const screen = { channel, stream, newline: pty ? "\r\n" : "\n" };
-      screens.add(screen);
-      stream.once("close", () => screens.delete(screen));
-      // What is typed is read in any case, so that the client's window does not close.
-      stream.on("data", (typed: Buffer) => {
-        if (pty && typed.includes(CTRL_C)) interrupted();
-      });
-      for (const line of kept) print(screen, line, true);
-      kept = [];
-    },
-    say(line) {
-      printToAll(line, false);
-    },
-    complain(line) {
-      if (screens.size > 0) printToAll(line, true);
-      else if (kept.length < MAX_KEPT) kept.push(line);
-    },
-    request(record) {
-      if (screens.size === 0) return;
-      const second = Math.floor((record.startedAt + record.totalMs) / 1_000);
-      if (second !== currentSecond) {
-        currentSecond = second;
-        linesInSecond = 0;
-      }
-      if (linesInSecond >= MAX_LINES_PER_SECOND || link.isFull()) {
-        dropped++;
-        return;
-      }
-      if (dropped > 0 && printToAll(`(${dropped} more requests)`, false))
-        dropped = 0;
-      linesInSecond++;
-      if (!printToAll(formatRequestLine(record, formatTarget), false))
-        dropped++;
-    },
-    finish(exitStatus) {
-      for (const { channel, stream } of screens) {
-        channel.exit(exitStatus);
-        stream.end(() => stream.destroy());
-      }
-      screens.clear();
-    },
-  };
+const NO_SCREENS: readonly Screen[] = [];
+const NOTHING_KEPT: readonly string[] = [];
+
+function print(screen: Screen, line: string, isError: boolean): boolean {
+  const { channel, stream, newline } = screen;
+  if (!stream.writable || channel.outgoing.window < MIN_WINDOW) return false;
+  const out = isError ? channel.stderr : stream;
+  out.write(escapeControls(line) + newline);
+  return true;
 }
