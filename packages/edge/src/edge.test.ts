@@ -1,5 +1,12 @@
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,9 +39,42 @@ describe("an edge that is closed while it starts", () => {
   });
 });
 
-async function useEdge(): Promise<{ edge: Edge; ports: number[] }> {
+describe("an edge that cannot start", () => {
+  it("leaves no file open when the users file is wrong", async () => {
+    const folder = useFolder();
+    const log = join(folder, "access.log");
+    writeFileSync(join(folder, "users"), "no key\n", { mode: 0o600 });
+    const edge = createEdge(
+      loadConfig({
+        values: { "state-dir": folder, "access-log": { file: log } },
+      }),
+      { log: silentLog },
+    );
+    await expect(edge.start()).rejects.toMatchObject({ code: "users-invalid" });
+    // It got as far as that.
+    expect(existsSync(log)).toBe(true);
+    expect(openFiles()).not.toContain(log);
+  });
+});
+
+const openFiles = (): string[] =>
+  readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      // The one that the folder was read with.
+      return [];
+    }
+  });
+
+function useFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "expose-edge-test-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function useEdge(): Promise<{ edge: Edge; ports: number[] }> {
+  const folder = useFolder();
   const ports = [await freePort(), await freePort(), await freePort()];
   const [http, ssh, admin] = ports;
   const edge = createEdge(

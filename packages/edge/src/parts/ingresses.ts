@@ -63,13 +63,16 @@ export async function createEmbeddedIngresses(
 export const loadHostKey = (config: EdgeConfig): Promise<string> =>
   loadOrCreate(config.ingress.embedded.hostKey, generateHostKey);
 
+/** What the ingress behind sshd is told beside the configuration. */
+export type OpensshContext = Pick<
+  OpensshIngressOptions,
+  "users" | "handlers" | "ownPorts" | "log"
+>;
+
 /** Builds the one behind a stock sshd; undefined where it is off. */
 export function createOpenssh(
   config: EdgeConfig,
-  context: Pick<
-    OpensshIngressOptions,
-    "users" | "handlers" | "ownPorts" | "log"
-  >,
+  context: OpensshContext,
 ): OpensshIngress | undefined {
   const { openssh } = config.ingress;
   if (!openssh.enabled) return undefined;

@@ -1,15 +1,14 @@
 // An edge of one process: makes every part from the configuration and joins them.
-import { createAccessLog } from "../access-log/access-log.ts";
+import { createAccessLog, type AccessLog } from "../access-log/access-log.ts";
 import type { EdgeConfig } from "../config/schema.ts";
 import type { ListenAddress } from "../config/values.ts";
 import { createControl } from "../control/control.ts";
-import { createAdmin } from "../metrics/admin.ts";
 import { createEdgeMetrics } from "../metrics/edge-metrics.ts";
 import { renderFigures } from "../metrics/metrics.ts";
-import { createUsersStore } from "../registry/users-store.ts";
 import { loadSecret } from "../state.ts";
-import { createEmbeddedIngresses, createOpenssh } from "./ingresses.ts";
+import { createEmbeddedIngresses } from "./ingresses.ts";
 import { observeAll } from "./observe-all.ts";
+import { createOperatorSide } from "./operator-side.ts";
 import { createRoutes } from "./routes.ts";
 import type { EdgeContext, RunningEdge } from "./running-edge.ts";
 import { createUrls } from "./urls.ts";
@@ -18,25 +17,26 @@ import { createVisitors } from "./visitors.ts";
 /** Builds it; nothing listens before start(). @throws EdgeError */
 export async function createSingleEdge(
   config: EdgeConfig,
-  { log, readiness }: EdgeContext,
+  context: EdgeContext,
 ): Promise<RunningEdge> {
   const secret = await loadSecret(config.stateDir);
-  const users = createUsersStore({
-    file: config.users,
-    directPorts: config.ingress.openssh.directPorts,
-    onChange(change) {
-      for (const { id } of change.removedIdentities) table.forget(id);
-      for (const ingress of embedded) ingress.recheck();
-      openssh?.update().catch((error: unknown) => {
-        log.error("sshd's keys are not up to date", { error });
-      });
-    },
-    log,
-  });
-  const accessLog = createAccessLog({ ...config.accessLog, log });
+  const accessLog = createAccessLog({ ...config.accessLog, log: context.log });
+  try {
+    return await assemble(config, context, secret, accessLog);
+  } catch (error) {
+    await accessLog.close();
+    throw error;
+  }
+}
+
+async function assemble(
+  config: EdgeConfig,
+  { log, readiness }: EdgeContext,
+  secret: Buffer,
+  accessLog: AccessLog,
+): Promise<RunningEdge> {
   const metrics = createEdgeMetrics();
   const bound: ListenAddress[] = [];
-  const ownPorts = new Set<number>();
   const urls = createUrls(config, bound);
   const table = createRoutes(config, { urlOf: urls.of, secret });
   const control = createControl({
@@ -57,49 +57,39 @@ export async function createSingleEdge(
   });
   const { http } = visitors;
   const embedded = await createEmbeddedIngresses(config, {
-    findIdentity: (blob) => users.findByKey(blob),
+    findIdentity: (blob) => operator.users.findByKey(blob),
     handlers: control,
     formatTarget: accessLog.formatTarget,
     log,
   });
-  const openssh = createOpenssh(config, {
-    users: () => users.users(),
+  // The last part that can fail: it goes on to look at the users file until it is closed.
+  const operator = createOperatorSide(config, {
     handlers: control,
-    ownPorts: () => ownPorts,
-    log,
+    metrics: () => renderFigures(metrics.figures()),
+    forget: (id) => table.forget(id),
+    usersChanged() {
+      for (const ingress of embedded) ingress.recheck();
+    },
+    ...{ log, readiness },
   });
-  const admin = config.admin.enabled
-    ? createAdmin({
-        listen: config.admin.listen,
-        readiness,
-        metrics: () => renderFigures(metrics.figures()),
-        log,
-      })
-    : undefined;
+  const { users, openssh } = operator;
   metrics.watch({
+    ...visitors.figures,
     tunnels: () => table.counts,
     sessions: () => control.sessionCounts,
-    visitorConnections: () => http.stats().connections,
-    refusedConnections: () => http.stats().refusedConnections,
-    requestsInFlight: () => http.stats().requests,
-    upgradesOpen: () => http.stats().upgrades,
     users: () => users.counters,
     accessLog: () => accessLog.counters,
   });
 
+  const sshAddresses = (): ListenAddress[] =>
+    embedded.map((ingress) => ingress.address());
+
   // Visitors' listeners come before the ingresses: a tunnel's URL carries the port, and must work when it is given out.
   async function start(): Promise<void> {
-    if (admin) {
-      await admin.start();
-      ownPorts.add(admin.address().port);
-    }
+    await operator.startAdmin();
     await visitors.listen();
-    for (const { port } of bound) ownPorts.add(port);
-    for (const ingress of embedded) {
-      await ingress.start();
-      ownPorts.add(ingress.address().port);
-    }
-    await openssh?.start();
+    for (const ingress of embedded) await ingress.start();
+    await operator.startOpenssh([...bound, ...sshAddresses()]);
   }
 
   async function stop(deadlineMs: number): Promise<void> {
@@ -109,8 +99,7 @@ export async function createSingleEdge(
     await http.close({ deadlineMs });
     await Promise.all(ingresses.map((ingress) => ingress.close()));
     table.dispose();
-    users.close();
-    await admin?.close();
+    await operator.close();
     await accessLog.close();
   }
 
@@ -127,8 +116,8 @@ export async function createSingleEdge(
     get addresses() {
       return {
         http: bound,
-        ssh: embedded.map((ingress) => ingress.address()),
-        admin: admin?.address(),
+        ssh: sshAddresses(),
+        admin: operator.adminAddress,
       };
     },
     urlPattern: urls.pattern,

@@ -4,6 +4,7 @@ import type { EdgeConfig } from "../config/schema.ts";
 import type { ListenAddress } from "../config/values.ts";
 import type { HttpLimits, HttpTimeouts } from "../http/limits.ts";
 import { createHttpEdge, type HttpEdge } from "../http/listener.ts";
+import type { EdgeMetricsSources } from "../metrics/edge-metrics.ts";
 import type { Router } from "../routes/tunnel.ts";
 import type { Log } from "../util/log.ts";
 import { stackOf } from "./observe-all.ts";
@@ -11,6 +12,14 @@ import { stackOf } from "./observe-all.ts";
 /** The visitors' side. */
 export interface Visitors {
   readonly http: HttpEdge;
+  /** What the metrics show of it. */
+  readonly figures: Pick<
+    EdgeMetricsSources,
+    | "visitorConnections"
+    | "refusedConnections"
+    | "requestsInFlight"
+    | "upgradesOpen"
+  >;
   /** Listens on every address of the configuration, and puts what was bound into `bound`. @throws EdgeError */
   listen(): Promise<void>;
 }
@@ -46,6 +55,12 @@ export function createVisitors(
   });
   return {
     http,
+    figures: {
+      visitorConnections: () => http.stats().connections,
+      refusedConnections: () => http.stats().refusedConnections,
+      requestsInFlight: () => http.stats().requests,
+      upgradesOpen: () => http.stats().upgrades,
+    },
     async listen() {
       for (const { host, port } of config.listen) {
         const { address, port: real } = await http.listen(host, port);

@@ -3,7 +3,7 @@ import type { RequestRecord } from "../access-log/record.ts";
 import type { EdgeConfig } from "../config/schema.ts";
 import type { ListenAddress } from "../config/values.ts";
 import type { DirectRoute } from "../ingress/forward.ts";
-import type { Identity } from "../registry/identity.ts";
+import type { ReplicatedUser } from "../registry/users-replica.ts";
 import type { CloseCause, TunnelNews } from "../routes/live-tunnel.ts";
 import type { LogFields, LogLevel } from "../util/log.ts";
 
@@ -16,16 +16,10 @@ export interface WorkerStart {
   /** Folder of the workers' doors. */
   readonly folder: string;
   readonly secret: string;
-  readonly users: readonly WireUser[];
+  readonly users: readonly ReplicatedUser[];
   /** What every name leads to. */
   readonly routes: readonly WireRoute[];
   readonly logins: readonly (readonly [key: string, elsewhere: number])[];
-}
-
-/** An identity and its keys in base64. */
-export interface WireUser {
-  readonly identity: Identity;
-  readonly keys: readonly string[];
 }
 
 /** What has become of a name. */
@@ -98,7 +92,7 @@ export type ToWorker =
   | WireRecords
   /** Answered when it is known. */
   | { readonly t: "route"; readonly route: WireRoute }
-  | { readonly t: "users"; readonly users: readonly WireUser[] }
+  | { readonly t: "users"; readonly users: readonly ReplicatedUser[] }
   /** A tunnel of this worker's session was taken over. */
   | { readonly t: "superseded"; readonly tunnel: number }
   /** SSH connections of one identity in the other workers. */

@@ -11,24 +11,20 @@ import type { EdgeConfig } from "../config/schema.ts";
 import type { ListenAddress } from "../config/values.ts";
 import { createControl } from "../control/control.ts";
 import { EdgeError } from "../errors.ts";
-import { createAdmin } from "../metrics/admin.ts";
 import { createEdgeMetrics } from "../metrics/edge-metrics.ts";
 import { renderFigures, type Figure } from "../metrics/metrics.ts";
-import { createOpenssh, loadHostKey } from "../parts/ingresses.ts";
+import { loadHostKey } from "../parts/ingresses.ts";
+import { createOperatorSide } from "../parts/operator-side.ts";
 import { createRoutes } from "../parts/routes.ts";
 import type { EdgeContext, RunningEdge } from "../parts/running-edge.ts";
 import { createUrls } from "../parts/urls.ts";
-import { createUsersStore, type UsersStore } from "../registry/users-store.ts";
+import type { ReplicatedUser } from "../registry/users-replica.ts";
+import type { UsersStore } from "../registry/users-store.ts";
 import { loadSecret } from "../state.ts";
 import { createCountsElsewhere } from "./counts-elsewhere.ts";
 import { createFigureSum } from "./figure-sum.ts";
 import { createLineWriter } from "./line-writer.ts";
-import type {
-  ToPrimary,
-  WireRecords,
-  WireRoute,
-  WireUser,
-} from "./messages.ts";
+import type { ToPrimary, WireRecords, WireRoute } from "./messages.ts";
 import { createWorkerPool } from "./pool.ts";
 import { createPublishedRoutes } from "./published-routes.ts";
 
@@ -53,26 +49,13 @@ export async function createPrimaryEdge(
   const logins = createCountsElsewhere();
   const visitors = createCountsElsewhere();
   const bound: ListenAddress[] = [];
-  const ownPorts = new Set<number>();
   const urls = createUrls(config, bound);
   let folder = "";
 
-  const users = createUsersStore({
-    file: config.users,
-    directPorts: config.ingress.openssh.directPorts,
-    onChange(change) {
-      for (const { id } of change.removedIdentities) routes.table.forget(id);
-      pool.tellAll({ t: "users", users: toWire(users) });
-      openssh?.update().catch((error: unknown) => {
-        log.error("sshd's keys are not up to date", { error });
-      });
-    },
-    log,
-  });
   const routes = createPublishedRoutes({
     createTable: (onChange) =>
       createRoutes(config, { urlOf: urls.of, secret: stateSecret, onChange }),
-    users,
+    users: { findById: (id) => users.findById(id) },
     publish: (route: WireRoute) =>
       pool.askAll({ t: "route", route }, ROUTE_MS).then(() => {}),
     superseded: (worker, tunnel) =>
@@ -85,12 +68,6 @@ export async function createPrimaryEdge(
     formatTarget: createAccessLog({ ...config.accessLog, format: "off", log })
       .formatTarget,
     onOpened: routes.warm,
-    log,
-  });
-  const openssh = createOpenssh(config, {
-    users: () => users.users(),
-    handlers: control,
-    ownPorts: () => ownPorts,
     log,
   });
   const pool = createWorkerPool({
@@ -111,19 +88,18 @@ export async function createPrimaryEdge(
     },
     log,
   });
-  const admin = config.admin.enabled
-    ? createAdmin({
-        listen: config.admin.listen,
-        readiness,
-        metrics: async () => {
-          figures.take(
-            await pool.askAll<Figure[]>({ t: "figures" }, FIGURES_MS),
-          );
-          return renderFigures(figures.sum(metrics.figures()));
-        },
-        log,
-      })
-    : undefined;
+  // The last part that can fail: it goes on to look at the users file until it is closed.
+  const operator = createOperatorSide(config, {
+    handlers: control,
+    metrics: async () => {
+      figures.take(await pool.askAll<Figure[]>({ t: "figures" }, FIGURES_MS));
+      return renderFigures(figures.sum(metrics.figures()));
+    },
+    forget: (id) => routes.table.forget(id),
+    usersChanged: () => pool.tellAll({ t: "users", users: toWire(users) }),
+    ...{ log, readiness },
+  });
+  const { users, openssh } = operator;
   metrics.watch({
     tunnels: () => routes.table.counts,
     sessions: () => control.sessionCounts,
@@ -200,16 +176,11 @@ export async function createPrimaryEdge(
 
   // Visitors' listeners come before the ingress: a tunnel's URL carries the port, and must work when it is given out.
   async function start(): Promise<void> {
-    if (admin) {
-      await admin.start();
-      ownPorts.add(admin.address().port);
-    }
+    await operator.startAdmin();
     folder = await makeSocketFolder();
     await pool.start();
     bound.push(...pool.addresses.http);
-    for (const { port } of [...bound, ...pool.addresses.ssh])
-      ownPorts.add(port);
-    await openssh?.start();
+    await operator.startOpenssh([...bound, ...pool.addresses.ssh]);
   }
 
   async function stop(deadlineMs: number): Promise<void> {
@@ -220,8 +191,7 @@ export async function createPrimaryEdge(
     await openssh?.close();
     await pool.close();
     routes.table.dispose();
-    users.close();
-    await admin?.close();
+    await operator.close();
     await lines.close();
     if (folder) await rm(folder, { recursive: true, force: true });
   }
@@ -240,7 +210,7 @@ export async function createPrimaryEdge(
     reopenLogs: () => pool.tellAll({ t: "reopen" }),
     reloadUsers: () => users.reload(),
     get addresses() {
-      return { ...pool.addresses, admin: admin?.address() };
+      return { ...pool.addresses, admin: operator.adminAddress };
     },
     urlPattern: urls.pattern,
   };
@@ -259,7 +229,7 @@ async function makeSocketFolder(): Promise<string> {
   }
 }
 
-const toWire = (users: UsersStore): WireUser[] =>
+const toWire = (users: UsersStore): ReplicatedUser[] =>
   users.users().map(({ identity, keys }) => ({
     identity,
     keys: keys.map(({ blob }) => blob.toString("base64")),

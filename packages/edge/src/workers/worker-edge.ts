@@ -106,11 +106,8 @@ export async function createWorkerEdge(
     },
   });
   metrics.watch({
+    ...visitors.figures,
     sessions: () => control.sessionCounts,
-    visitorConnections: () => http.stats().connections,
-    refusedConnections: () => http.stats().refusedConnections,
-    requestsInFlight: () => http.stats().requests,
-    upgradesOpen: () => http.stats().upgrades,
     accessLog: () => accessLog.counters,
   });
   let door: PeerDoor | undefined;
