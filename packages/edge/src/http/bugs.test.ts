@@ -1,5 +1,7 @@
 // What happens when the edge itself is wrong: one request fails, and nobody else notices.
-import { expect, test } from "vitest";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import type { Server } from "node:http";
+import { expect, onTestFinished, test } from "vitest";
 import { get, request, useCannedUpstream, useEdge } from "./edge.fixture.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -58,4 +60,25 @@ test("an observer that throws holds nothing up", async () => {
   wire.write(get("/2"));
   expect(await wire.untilEnded()).toMatch(/ok[^]*ok$/);
   expect(bugs).toHaveLength(2);
+});
+
+test("connections that the system fails to hand over end nothing", async () => {
+  const upstream = await useCannedUpstream(OK);
+  const bugs: unknown[] = [];
+  const { send } = await useEdge(upstream.port, {
+    onBug: (error) => bugs.push(error),
+  });
+  let server: Server | undefined;
+  const note = (message: unknown): void => {
+    ({ server } = message as { server: Server });
+  };
+  subscribe("http.server.request.start", note);
+  onTestFinished(() => void unsubscribe("http.server.request.start", note));
+  // A body: plain requests do not get to Node's server.
+  await send(request("POST", "/", ["Connection: close", "Content-Length: 0"]));
+  const failures = [new Error("accept ENOBUFS"), new Error("accept EPERM")];
+  // As node:net says that accept(2) has failed.
+  for (const failure of failures) server!.emit("error", failure);
+  expect(bugs).toEqual(failures);
+  expect(await send(get())).toMatch(/ok$/);
 });

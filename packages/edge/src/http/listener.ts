@@ -114,9 +114,16 @@ export function createHttpEdge(options: HttpEdgeOptions): HttpEdge {
       if (closing) throw failed(host, port, new Error("it is closing"));
       const server = createVisitorServer(engine);
       await new Promise<void>((resolve, reject) => {
-        server.once("error", (cause) => reject(failed(host, port, cause)));
-        server.listen({ port, host, backlog: BACKLOG }, resolve);
+        server.once("error", reject);
+        server.listen({ port, host, backlog: BACKLOG }, () => {
+          server.off("error", reject);
+          resolve();
+        });
+      }).catch((cause: Error) => {
+        throw failed(host, port, cause);
       });
+      // One connection that the system could not hand over must not end the process: the next one may come through.
+      server.on("error", engine.onBug);
       servers.push(server);
       const bound = server.address() as AddressInfo;
       if (engine.address.port === 0) engine.address.port = bound.port;
