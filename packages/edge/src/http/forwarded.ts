@@ -17,7 +17,8 @@ export interface Peer {
   /** Whether it is a trusted proxy. */
   readonly trusted: boolean;
   /** What was decided last for an untrusted peer, who mostly asks for the same host again. */
-  lastForwarded?: { readonly host: string; readonly forwarded: Forwarded };
+  lastForwarded?:
+    { readonly host: string; readonly forwarded: Forwarded } | undefined;
 }
 
 /** How visitors reach the edge. */

@@ -3,8 +3,9 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { pipeline, type Duplex } from "node:stream";
+import type { LinkPressure } from "@expose/protocol";
 import type { ForwardedConnection } from "../ingress/forward.ts";
-import { socketOf } from "./channel-socket.ts";
+import { passForSocket } from "./channel-socket.ts";
 import type { OpenUpgrade } from "./engine.ts";
 import { CLOSE_GOING_AWAY, FrameCounter } from "./frame-counter.ts";
 import { filterResponseHeaders } from "./headers.ts";
@@ -45,6 +46,9 @@ export class LiveUpgrade implements VisitTask, OpenUpgrade, UpgradeEvents {
   readonly #bytesBefore: number;
   readonly #frames = new FrameCounter();
   #stream: Duplex | undefined;
+  /** Pressure of the SSH link under the stream. */
+  #link: LinkPressure | undefined;
+  #awaitsLink = false;
   #forgetTunnel: (() => void) | undefined;
   #heard = false;
   #interim = 0;
@@ -104,8 +108,6 @@ export class LiveUpgrade implements VisitTask, OpenUpgrade, UpgradeEvents {
     const stream = this.#stream;
     if (this.#state !== "open" || !stream) return;
     this.#state = "leaving";
-    stream.unpipe(this.#socket);
-    stream.on("end", () => this.#socket.end());
     if (this.#frames.atBoundary) this.#sayGoodbye();
     stream.resume();
   }
@@ -160,20 +162,30 @@ export class LiveUpgrade implements VisitTask, OpenUpgrade, UpgradeEvents {
     );
   }
 
-  joined(): void {
+  agreed(): void {
     // Kept for as long as the WebSocket lives, and of no use any more.
     this.#requestHead = "";
     this.#head = NOTHING;
     const stream = this.#stream!;
-    stream.on("data", (chunk: Buffer) => this.#follow(chunk));
-    stream.on("end", () => this.#closing());
-    this.#socket.on("end", () => this.#closing());
+    const socket = this.#socket;
+    stream.on("data", (chunk: Buffer) => this.#toVisitor(chunk));
+    stream.on("drain", () => this.#readVisitor());
+    stream.on("end", () => {
+      socket.end();
+      this.#closing();
+    });
+    socket.on("data", (chunk: Buffer) => this.#toUpstream(chunk));
+    socket.on("drain", () => stream.resume());
+    socket.on("end", () => {
+      stream.end();
+      this.#closing();
+    });
+    socket.resume();
+    stream.resume();
     if (this.#visit.engine.draining) this.goAway();
   }
 
   failed(error: Error): void {
-    // After that, the sides' own `close` tells.
-    if (this.#visit.upgraded) return;
     const { tunnel } = this.#tunnel;
     if (isParseError(error)) this.#refuse({ code: "upstream-invalid" });
     else if (this.#heard) this.#refuse({ code: "upstream-closed" });
@@ -184,7 +196,8 @@ export class LiveUpgrade implements VisitTask, OpenUpgrade, UpgradeEvents {
 
   #connected(connection: ForwardedConnection): void {
     const visit = this.#visit;
-    const stream = socketOf(connection);
+    const { stream, link } = connection;
+    passForSocket(stream);
     // http-proxy and Node listen as well, but not all of the time. `close` follows.
     stream.on("error", ignoreError);
     if (visit.over) {
@@ -192,6 +205,7 @@ export class LiveUpgrade implements VisitTask, OpenUpgrade, UpgradeEvents {
       return;
     }
     this.#stream = stream;
+    this.#link = link;
     visit.connectedAt = visit.engine.clock();
     this.#movedAt = visit.connectedAt;
     stream.on("close", () => {
@@ -209,9 +223,7 @@ export class LiveUpgrade implements VisitTask, OpenUpgrade, UpgradeEvents {
       this.abort();
       return visit.cut("upstream-invalid");
     }
-    visit.upgraded = true;
-    visit.leaveCount();
-    visit.connection.upgrade();
+    visit.becomeWebSocket();
     this.#tunnel.upgrades++;
     visit.engine.upgrades.add(this);
     // What http-proxy writes out.
@@ -253,22 +265,46 @@ export class LiveUpgrade implements VisitTask, OpenUpgrade, UpgradeEvents {
     });
   }
 
-  #follow(chunk: Buffer): void {
-    const visit = this.#visit;
-    if (this.#state === "left") return;
+  #toVisitor(chunk: Buffer): void {
+    // It was told that nothing follows, or is gone.
+    if (this.#state === "left" || this.#socket.writableEnded) return;
+    const passed = this.#follow(chunk);
+    this.#visit.bytesOut += passed.length;
+    const room = this.#socket.write(passed);
+    if (this.#state === "leaving" && this.#frames.atBoundary)
+      this.#sayGoodbye();
+    else if (!room) this.#stream!.pause();
+  }
+
+  // An edge that is going away lets the frame come to its end that is on its way, and nothing behind it.
+  #follow(chunk: Buffer): Buffer {
     if (this.#state === "open") {
-      visit.bytesOut += chunk.length;
       this.#frames.take(chunk);
-      return;
+      return chunk;
     }
-    const rest = this.#frames.takeToBoundary(chunk);
-    visit.bytesOut += rest;
-    const room = this.#socket.write(chunk.subarray(0, rest));
-    if (this.#frames.atBoundary) this.#sayGoodbye();
-    else if (!room) {
-      this.#stream!.pause();
-      this.#socket.once("drain", () => this.#stream!.resume());
-    }
+    return chunk.subarray(0, this.#frames.takeToBoundary(chunk));
+  }
+
+  #toUpstream(chunk: Buffer): void {
+    const stream = this.#stream!;
+    if (stream.writableEnded) return;
+    if (!stream.write(chunk)) this.#socket.pause();
+    else if (this.#link?.isFull()) this.#awaitLink();
+  }
+
+  #readVisitor(): void {
+    if (this.#link?.isFull()) this.#awaitLink();
+    else this.#socket.resume();
+  }
+
+  #awaitLink(): void {
+    this.#socket.pause();
+    if (this.#awaitsLink) return;
+    this.#awaitsLink = true;
+    this.#link!.onceDrained(() => {
+      this.#awaitsLink = false;
+      if (!this.#stream!.writableNeedDrain) this.#socket.resume();
+    });
   }
 
   #sayGoodbye(): void {

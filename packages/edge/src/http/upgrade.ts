@@ -1,5 +1,5 @@
-// The door to http-proxy, which is used for one thing: to send a WebSocket upgrade and join the two sides when the
-// upstream agrees. Its other half smuggles (CVE-2026-29057) and is never called.
+// The door to http-proxy, which is used for one thing: to send a WebSocket upgrade and bring the upstream's consent back
+// to the visitor. Its other half smuggles (CVE-2026-29057) and is never called.
 import httpProxy from "http-proxy";
 import { Agent, type ClientRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
@@ -9,9 +9,9 @@ import type { Duplex } from "node:stream";
 export interface UpgradeEvents {
   /** The request is about to be sent: its path and its headers are still to be set. */
   prepare(request: ClientRequest): void;
-  /** The upstream has agreed, and both sides are joined from now on. */
-  joined(): void;
-  /** The request failed, or a side did after they were joined. The visitor's socket is ended after the call. */
+  /** The upstream has agreed, and the visitor was told. Both streams are paused, and nobody listens to them any more. */
+  agreed(): void;
+  /** The request failed. The visitor's socket is ended after the call. */
   failed(error: Error): void;
 }
 
@@ -20,16 +20,16 @@ const proxy = httpProxy.createProxyServer({
   toProxy: true,
   target: { protocol: "http:", host: "upstream", port: "80" },
 });
-const byStream = new WeakMap<Duplex, UpgradeEvents>();
+const onOpen = new WeakMap<Duplex, () => void>();
 
 proxy.on("proxyReqWs", (request, _message, _socket, options) => {
   (options.agent as UpgradeAgent).events.prepare(request);
 });
-proxy.on("open", (stream) => byStream.get(stream)?.joined());
+proxy.on("open", (stream) => onOpen.get(stream)?.());
 
 /**
- * Sends an upgrade over `stream` and joins it with `socket` once the upstream has switched. Until then nothing that the
- * visitor sends leaves.
+ * Sends an upgrade over `stream`, and tells the visitor once the upstream has switched. Nothing that the visitor sends
+ * leaves; what came behind the heads is in the streams, to be read.
  *
  * The request itself is empty: `events.prepare` sets its path and headers. http-proxy's own copy of a path collapses
  * "//", and Node's client acts on some headers (Expect) as soon as it sees them.
@@ -43,7 +43,15 @@ export function joinUpgrade(
   socket: Socket,
   head: Buffer,
 ): void {
-  byStream.set(stream, events);
+  const forget = rememberListeners([stream, socket]);
+  onOpen.set(stream, () => {
+    onOpen.delete(stream);
+    // Its pipes and listeners would keep the request, the answer and 3 KiB of closures for as long as the WebSocket lives.
+    stream.unpipe(socket);
+    socket.unpipe(stream);
+    forget();
+    events.agreed();
+  });
   const request = {
     method: "GET",
     url: "/",
@@ -64,6 +72,22 @@ export function joinUpgrade(
     process.noDeprecation = noDeprecation ?? false;
   }
 }
+
+// Returns what takes away each listener that was added since.
+function rememberListeners(streams: readonly Duplex[]): () => void {
+  const known = new Set(streams.flatMap(listenersOf));
+  return () => {
+    for (const stream of streams)
+      for (const event of LEFT_BEHIND)
+        for (const listener of stream.listeners(event))
+          if (!known.has(listener)) stream.off(event, listener as () => void);
+  };
+}
+
+const LEFT_BEHIND = ["error", "end"];
+
+const listenersOf = (stream: Duplex): unknown[] =>
+  LEFT_BEHIND.flatMap((event) => stream.listeners(event));
 
 /** Gives Node's client the one connection that was opened for it. */
 class UpgradeAgent extends Agent {

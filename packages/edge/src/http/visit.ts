@@ -49,9 +49,9 @@ export interface VisitConnection extends Peer {
 export class Visit {
   readonly engine: Engine;
   readonly connection: VisitConnection;
-  readonly request: VisitorRequest;
-  /** The request as Node has it, which can have a body; undefined for a plain one. */
-  readonly incoming: EdgeRequest | undefined;
+  request: VisitorRequest;
+  /** The request as Node has it, which can have a body; undefined for a plain one, and for a WebSocket. */
+  incoming: EdgeRequest | undefined;
   readonly isHead: boolean;
   readonly isUpgrade: boolean;
   readonly startedAt: number;
@@ -141,6 +141,24 @@ export class Visit {
         : visitorKey(this.visitor),
     );
     return !tunnel.shares.exceeded(this.share);
+  }
+
+  /**
+   * It is a WebSocket from now on. It may stay open for days, so all that it keeps of its request is what is told in
+   * the end.
+   */
+  becomeWebSocket(): void {
+    this.upgraded = true;
+    this.leaveCount();
+    this.share = undefined;
+    const { method, url, httpVersion, httpVersionMinor, rawHeaders } =
+      this.request;
+    this.request = {
+      ...{ method, url, httpVersion, httpVersionMinor, rawHeaders },
+      endsConnection: true,
+    };
+    this.incoming = undefined;
+    this.connection.upgrade();
   }
 
   /** Is no longer counted: it is over, or a WebSocket now. */

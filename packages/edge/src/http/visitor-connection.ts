@@ -26,7 +26,8 @@ export class VisitorConnection
   readonly port: number;
   readonly trusted: boolean;
   readonly #socket: Socket;
-  lastForwarded?: { readonly host: string; readonly forwarded: Forwarded };
+  lastForwarded?:
+    { readonly host: string; readonly forwarded: Forwarded } | undefined;
   readonly key: string;
   readonly #giveToNode: (socket: Socket) => void;
   /** Undefined once Node's server reads it. */
@@ -200,6 +201,7 @@ export class VisitorConnection
 
   upgrade(): void {
     this.#upgraded = true;
+    this.lastForwarded = undefined;
   }
 
   endGently(): void {
