@@ -20,6 +20,9 @@ export function createLocalhostDialer(
   };
 }
 
+// One for all: a signal without a reason makes an error of its own, stack included.
+const LOST = new Error("The other address was faster.");
+
 function race(
   hosts: readonly string[],
   port: number,
@@ -45,7 +48,7 @@ function race(
     function won(socket: net.Socket, host: string): void {
       // Both can connect in the same moment.
       if (over.signal.aborted) return void socket.destroy();
-      over.abort();
+      over.abort(LOST);
       clearTimeout(timer);
       resolve({ socket, host });
     }

@@ -2,7 +2,7 @@
 import net from "node:net";
 import tls from "node:tls";
 import type { UpstreamSpec } from "@expose/protocol";
-import { asError } from "./socket.ts";
+import { asError, swapErrorListener } from "./socket.ts";
 
 /** The certificate is not to be trusted; `code` is OpenSSL's name of the reason. */
 export class CertificateError extends Error {
@@ -52,12 +52,7 @@ function secure(
     const onAbort = (): void => void socket.destroy(asError(signal.reason));
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
-    socket.once("secureConnect", () => {
-      signal.removeEventListener("abort", onAbort);
-      resolve(socket);
-    });
-    // Stays after the connection is there: the socket must never be without a listener.
-    socket.on("error", (error) => {
+    const onError = (error: Error): void => {
       signal.removeEventListener("abort", onAbort);
       // Typed as an error, and in truth the code alone.
       const refused = socket.authorizationError as unknown;
@@ -66,11 +61,19 @@ function secure(
           ? new CertificateError(refused, { cause: error })
           : error,
       );
-    });
+    };
     // Nobody may wait for ever, whatever ends the connection without an error.
-    socket.once("close", () => {
+    const onClose = (): void => {
       signal.removeEventListener("abort", onAbort);
       reject(new Error("The connection closed in the TLS handshake."));
+    };
+    socket.on("error", onError);
+    socket.once("close", onClose);
+    socket.once("secureConnect", () => {
+      signal.removeEventListener("abort", onAbort);
+      socket.off("close", onClose);
+      swapErrorListener(socket, onError);
+      resolve(socket);
     });
   });
 }

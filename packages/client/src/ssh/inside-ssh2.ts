@@ -1,5 +1,6 @@
 // The one door to what ssh2 keeps to itself. inside-ssh2.test.ts fails when an upgrade of ssh2 moves any of it.
-import type { Channel, Client } from "ssh2";
+import { Readable } from "node:stream";
+import type { Channel, Client, ClientChannel } from "ssh2";
 import {
   createWindowBudget,
   forgetKeyExchange,
@@ -176,6 +177,16 @@ export function boundQueues(channel: Channel, bytes: number): void {
   inside._readableState.highWaterMark = bytes;
   inside._writableState.highWaterMark = bytes;
 }
+
+/**
+ * Takes away the second reading side of a channel that has none on the wire: ssh2 makes one for each, with buffers and
+ * listeners, and asks it no more than whether it is readable.
+ */
+export function dropStderr(channel: ClientChannel): void {
+  channel.stderr = NO_STDERR;
+}
+
+const NO_STDERR = new Readable({ read() {} }).on("error", () => {}).destroy();
 
 /** Takes back the callback of a write that waits for the peer's window; undefined when none does. */
 export function takeWaitingWrite(

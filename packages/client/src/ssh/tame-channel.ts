@@ -5,6 +5,7 @@ import { Duplex } from "node:stream";
 import type { ClientChannel } from "ssh2";
 import {
   boundQueues,
+  dropStderr,
   isClosedByPeer,
   takeWaitingWrite,
   tuneChannels,
@@ -28,54 +29,91 @@ export function tameChannel(
   kind: "connection" | "command",
 ): void {
   tuneChannels(channel);
-  if (kind === "connection") boundQueues(channel, QUEUE_BYTES);
-  const { push } = channel;
-  let ended = false;
-  let closed = false;
-
+  if (kind === "connection") {
+    boundQueues(channel, QUEUE_BYTES);
+    dropStderr(channel);
+  }
   // ssh2's own listeners mark the stream as never readable when it closes, and pipeline() and finished() then take a
-  // cut stream for a complete one. Nobody else can have listened yet.
-  channel.removeAllListeners("end");
-  channel.removeAllListeners("close");
+  // cut stream for a complete one. Nobody else can have listened yet. Each by itself: taking away all listeners of an
+  // event makes a dictionary of the table of listeners, which takes 450 bytes more for as long as the channel lives.
+  for (const event of ["end", "close"])
+    for (const listener of channel.listeners(event))
+      channel.off(event, listener as () => void);
 
+  const tamed = channel as TamedChannel;
+  tamed[STATE] = { kind, push: channel.push, ended: false, closed: false };
   // ssh2 overrides destroy() with end() and close().
-  channel.destroy = Duplex.prototype.destroy as typeof channel.destroy;
-  channel._destroy = (error, done) => {
-    takeWaitingWrite(channel)?.(error ?? closedError());
-    // A command that has said all still has to say how it ended, and closes the channel itself.
-    if (kind === "command" && channel.readableEnded && channel.writableEnded)
-      return done(error);
-    channel.close();
-    if (kind === "command") channel.stderr.destroy();
-    done(error);
-    process.nextTick(() => {
-      if (!closed) channel.emit("close");
-    });
-  };
-  channel.once("close", () => {
-    closed = true;
-    // ssh2 reports `close` again when the peer's CHANNEL_CLOSE arrives.
-    channel.emit = (event: string | symbol, ...args: unknown[]): boolean =>
-      event !== "close" && Duplex.prototype.emit.call(channel, event, ...args);
-    channel.destroy();
-  });
+  tamed.destroy = Duplex.prototype.destroy as TamedChannel["destroy"];
+  tamed._destroy = destroyAndClose;
+  tamed.push = pushOrCut;
+  tamed.on("close", closeOnce);
+}
 
-  channel.push = (chunk) => {
-    if (chunk !== null) return push.call(channel, chunk);
-    if (ended) return false;
-    ended = true;
-    if (kind === "connection" && isClosedByPeer(channel)) {
-      // Closed without an end: an abort. As an end it would make half a message look whole.
-      channel.destroy();
-      return false;
-    }
-    push.call(channel, null);
-    // As node:net does: without it the end of a stream that nobody reads is never noticed. Later, so that whoever is
-    // just being handed the channel can listen first.
-    if (kind === "connection" && channel.readableFlowing !== true)
-      setImmediate(() => channel.read(0));
+// Functions that all channels share, and a few words for each: closures of its own would take a kilobyte of every idle one.
+interface TamedChannel extends ClientChannel {
+  [STATE]: TameState;
+}
+
+interface TameState {
+  readonly kind: "connection" | "command";
+  readonly push: ClientChannel["push"];
+  /** The peer has ended its side. */
+  ended: boolean;
+  /** `close` was reported. */
+  closed: boolean;
+}
+
+const STATE = Symbol("tame state");
+
+function destroyAndClose(
+  this: TamedChannel,
+  error: Error | null,
+  done: (error?: Error | null) => void,
+): void {
+  const state = this[STATE];
+  takeWaitingWrite(this)?.(error ?? closedError());
+  // A command that has said all still has to say how it ended, and closes the channel itself.
+  if (state.kind === "command" && this.readableEnded && this.writableEnded)
+    return done(error);
+  this.close();
+  if (state.kind === "command") this.stderr.destroy();
+  done(error);
+  process.nextTick(() => {
+    if (!state.closed) this.emit("close");
+  });
+}
+
+function closeOnce(this: TamedChannel): void {
+  this[STATE].closed = true;
+  // ssh2 reports `close` again when the peer's CHANNEL_CLOSE arrives.
+  this.emit = emitNoClose;
+  this.destroy();
+}
+
+function emitNoClose(
+  this: TamedChannel,
+  event: string | symbol,
+  ...args: unknown[]
+): boolean {
+  return event !== "close" && Duplex.prototype.emit.call(this, event, ...args);
+}
+
+function pushOrCut(this: TamedChannel, chunk: unknown): boolean {
+  const state = this[STATE];
+  if (chunk !== null) return state.push.call(this, chunk);
+  if (state.ended) return false;
+  state.ended = true;
+  if (state.kind === "connection" && isClosedByPeer(this)) {
+    // Closed without an end: an abort. As an end it would make half a message look whole.
+    this.destroy();
     return false;
-  };
+  }
+  state.push.call(this, null);
+  // As node:net does: without it the end of a stream that nobody reads is never noticed. Later, so that whoever is
+  // just being handed the channel can listen first.
+  if (state.kind === "connection" && this.readableFlowing !== true)
+    setImmediate(() => this.read(0));
+  return false;
 }
 
 // Enough to keep a channel busy, because only what the window does not let through waits here. With ssh2's 2 MiB, 256
