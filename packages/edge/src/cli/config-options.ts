@@ -8,7 +8,7 @@ import { CONFIG_ENV } from "../config/sources.ts";
 import type { CliIo } from "./io.ts";
 
 /** Read when it is there and nothing else is said. */
-export const DEFAULT_CONFIG_FILE = "/etc/expose/edge.yaml";
+const DEFAULT_CONFIG_FILE = "/etc/expose/edge.yaml";
 
 /** Reads no file, whatever stands in /etc. */
 const NO_FILE = "none";

@@ -42,11 +42,8 @@ export async function runProgram(
   return status;
 }
 
-/** Builds the program, for its help texts as well. @param done gets the status of the command that has run */
-export function buildProgram(
-  io: CliIo,
-  done: (status: number) => void,
-): Command {
+/** @param done gets the status of the command that has run */
+function buildProgram(io: CliIo, done: (status: number) => void): Command {
   const program = new Command("expose-edge")
     .description(
       "The server of expose: leads each subdomain to the tunnel that it belongs to.",

@@ -1,6 +1,7 @@
 // The configuration of the edge: every key with its type, default and description, once. The YAML file, the flags, the
 // EXPOSE_EDGE_* variables, the JSON schema and docs/configuration.md derive from this file.
 import * as v from "valibot";
+import { logLevels } from "../util/log.ts";
 import type { CamelKeys } from "./camel.ts";
 import {
   choice,
@@ -384,10 +385,7 @@ const keys = v.strictObject({
     },
   ),
   log: section("The edge's own log, on stderr.", {
-    level: v.optional(
-      choice(["error", "warn", "info", "debug"], "How much it says."),
-      "info",
-    ),
+    level: v.optional(choice(logLevels, "How much it says."), "info"),
     format: v.optional(choice(["text", "json"], "Its form."), "text"),
   }),
 });

@@ -63,7 +63,7 @@ export function serveSession(
         t: "closed",
         ...idOf(tunnel),
         code: "superseded",
-        message: `${tunnel.url} was opened again by ${session.identity.id} from elsewhere.`,
+        message: whySuperseded(tunnel),
         retry: false,
       });
       tunnels.delete(tunnelId(tunnel));
@@ -189,7 +189,10 @@ export function serveSession(
           else if (state.closed) table.close(result.tunnel, "released");
           // Another session of the same identity was faster than our answer.
           else if (result.tunnel.closed)
-            tellRefused(message, supersededBefore(result.tunnel));
+            tellRefused(
+              message,
+              new ControlRefusal("superseded", whySuperseded(result.tunnel)),
+            );
           else tellOpened(message, result);
         },
         (error: unknown) => {
@@ -288,11 +291,8 @@ export function serveSession(
   }
 }
 
-const supersededBefore = ({ url, identityId }: LiveTunnel): ControlRefusal =>
-  new ControlRefusal(
-    "superseded",
-    `${url} was opened again by ${identityId} from elsewhere.`,
-  );
+const whySuperseded = ({ url, identityId }: LiveTunnel): string =>
+  `${url} was opened again by ${identityId} from elsewhere.`;
 
 function checkHostHeader(value: string): string {
   if (isHostHeaderPolicy(value)) return value;

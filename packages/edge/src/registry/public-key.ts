@@ -46,7 +46,7 @@ const checks: ReadonlyMap<string, Check> = new Map([
 ]);
 
 /** Types that can log in. */
-export const keyTypes: readonly string[] = [...checks.keys()];
+const keyTypes: readonly string[] = [...checks.keys()];
 
 /** Whether a word names a type of key, usable or not. It then begins the key, and is no option. */
 export const isKeyType = (word: string): boolean =>

@@ -32,18 +32,27 @@ const MAX_VALUE_LENGTH = 1_000;
 
 /** Builds a log. Control characters are escaped, so a line is one line whatever the fields hold. */
 export function createLog(options: LogOptions = {}): Log {
-  const threshold = logLevels.indexOf(options.level ?? "info");
   const format = options.format === "json" ? formatJson : formatText;
   const write =
     options.write ?? ((line: string) => void process.stderr.write(line));
   const now = options.now ?? Date.now;
 
+  return logThrough(options.level ?? "info", (level, message, fields) => {
+    const time = new Date(now()).toISOString();
+    write(`${escapeControls(format(time, level, message, fields))}\n`);
+  });
+}
+
+/** A log that hands each fact on. @param loudest the last of the levels that are heard */
+export function logThrough(
+  loudest: LogLevel,
+  take: (level: LogLevel, message: string, fields: LogFields) => void,
+): Log {
+  const threshold = logLevels.indexOf(loudest);
   const logAt =
-    (level: LogLevel) =>
-    (message: string, fields: LogFields = {}): void => {
-      if (logLevels.indexOf(level) > threshold) return;
-      const time = new Date(now()).toISOString();
-      write(`${escapeControls(format(time, level, message, fields))}\n`);
+    (level: LogLevel): Log[LogLevel] =>
+    (message, fields = {}) => {
+      if (logLevels.indexOf(level) <= threshold) take(level, message, fields);
     };
   return {
     error: logAt("error"),

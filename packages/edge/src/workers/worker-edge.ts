@@ -2,7 +2,6 @@
 import { join } from "node:path";
 import { createAccessLog } from "../access-log/access-log.ts";
 import type { RequestObserver } from "../access-log/record.ts";
-import type { Sink } from "../access-log/sink.ts";
 import type { ListenAddress } from "../config/values.ts";
 import { createControl } from "../control/control.ts";
 import { createDirectForwards } from "../ingress/openssh/direct-forwards.ts";
@@ -14,10 +13,10 @@ import { createUrls } from "../parts/urls.ts";
 import { createVisitors } from "../parts/visitors.ts";
 import { createUsersReplica } from "../registry/users-replica.ts";
 import { createRouteReplica } from "../routes/replica.ts";
-import { logLevels, type Log, type LogLevel } from "../util/log.ts";
 import type { Channel } from "./channel.ts";
 import { createFarFeed } from "./far-feed.ts";
-import { writesThroughPrimary, type LinesFailure } from "./line-writer.ts";
+import { createFarLog, createFarSink } from "./far-log.ts";
+import { writesThroughPrimary } from "./line-writer.ts";
 import type { ToPrimary, ToWorker, WorkerStart } from "./messages.ts";
 import { openPeerDoor, type PeerDoor } from "./peer-door.ts";
 import { createRemoteBook } from "./remote-book.ts";
@@ -32,22 +31,22 @@ export interface WorkerEdge {
   cleanUp(): void;
 }
 
-type ToTell = Pick<Channel<ToPrimary>, "tell" | "ask">;
-
 // How old may be what one process knows of a busy visitor's connections to another.
 const VISITORS_EVERY_MS = 250;
 
 /** Builds the parts; nothing listens yet. @throws EdgeError */
 export async function createWorkerEdge(
   { worker, config, folder, secret, ...given }: WorkerStart,
-  channel: ToTell,
+  channel: Pick<Channel<ToPrimary>, "tell" | "ask">,
 ): Promise<WorkerEdge> {
   const log = createFarLog(channel, config.log.level);
   const users = createUsersReplica(given.users);
   const accessLog = createAccessLog({
     ...config.accessLog,
     log,
-    ...(writesThroughPrimary(config.accessLog) && { sink: farSink(channel) }),
+    ...(writesThroughPrimary(config.accessLog) && {
+      sink: createFarSink(channel),
+    }),
   });
   const metrics = createEdgeMetrics({ worker: true });
   const bound: ListenAddress[] = [];
@@ -185,51 +184,5 @@ export async function createWorkerEdge(
           throw new Error(`Unexpected: ${message.t}`);
       }
     },
-  };
-}
-
-// The primary writes for all, so that lines are whole and whoever gave the edge a log of their own gets all.
-function createFarLog(channel: ToTell, loudest: LogLevel): Log {
-  const threshold = logLevels.indexOf(loudest);
-  const logAt =
-    (level: LogLevel): Log[LogLevel] =>
-    (message, fields = {}) => {
-      if (logLevels.indexOf(level) > threshold) return;
-      const shown = Object.fromEntries(
-        Object.entries(fields).map(([key, value]) => [
-          key,
-          value instanceof Error ? value.message : value,
-        ]),
-      );
-      channel.tell({ t: "log", level, message, fields: shown });
-    };
-  return {
-    error: logAt("error"),
-    warn: logAt("warn"),
-    info: logAt("info"),
-    debug: logAt("debug"),
-  };
-}
-
-function farSink(channel: ToTell): Sink {
-  async function writeFar(
-    bytes: Buffer,
-    done: (written: number, error?: Error) => void,
-  ): Promise<void> {
-    const failure = await channel
-      .ask<LinesFailure | undefined>({ t: "lines", text: bytes.toString() })
-      // The primary is gone, and so is this process.
-      .catch((error: Error): LinesFailure => error);
-    if (failure)
-      done(
-        0,
-        Object.assign(new Error(failure.message), { code: failure.code }),
-      );
-    else done(bytes.length);
-  }
-  return {
-    write: (bytes, done) => void writeFar(bytes, done),
-    reopen: () => undefined,
-    close() {},
   };
 }

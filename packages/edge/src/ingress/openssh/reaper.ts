@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { listenUnix } from "./unix-listener.ts";
 
 /** Name of the socket; those of identities end in `.sock`. */
-export const REAPER_SOCKET = "reaper";
+const REAPER_SOCKET = "reaper";
 
 /** The edge's end of the line. */
 export interface Reaper {
