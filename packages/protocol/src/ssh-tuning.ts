@@ -5,6 +5,7 @@
 import { randomFillSync } from "node:crypto";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { kept } from "./lent-reads.ts";
 
 /** What is assumed of ssh2's Channel (lib/Channel.js), beyond that it is a Duplex. */
 export interface ChannelShape extends Duplex {
@@ -29,15 +30,21 @@ export interface ProtocolShape {
   _remoteIdentRaw: Buffer;
 }
 
+// With all of a turn in one call the other end has nothing to do until the turn is over, and then all at once: the two
+// would take turns instead of working at the same time. With 4 to 16 the chain serves 15 to 20 % more small requests.
+const PACKETS_AT_ONCE = 8;
+
 /**
- * All SSH packets of one turn of the event loop leave in one system call instead of one each. For sockets that are
- * handed to ssh2, before they are.
+ * SSH packets of one turn of the event loop leave a few at a time instead of in a system call each. For sockets that
+ * are handed to ssh2, before they are.
  */
 export function batchWrites(socket: Socket): void {
   const write = socket.write.bind(socket) as Socket["write"];
   let corked = false;
+  let packets = 0;
   const flush = (): void => {
     corked = false;
+    packets = 0;
     socket.uncork();
   };
   socket.write = ((...args: Parameters<typeof write>) => {
@@ -46,11 +53,20 @@ export function batchWrites(socket: Socket): void {
       socket.cork();
       setImmediate(flush);
     }
-    return write(...args);
+    const room = write(...args);
+    if (++packets < PACKETS_AT_ONCE) return room;
+    packets = 0;
+    socket.uncork();
+    socket.cork();
+    return room;
   }) as Socket["write"];
 }
 
 const tuned = new WeakSet<object>();
+
+/** Whether a stream is a channel of a tuned class: its `write` has taken a copy when it returns. */
+export const isTuned = (stream: Duplex): boolean =>
+  tuned.has(Object.getPrototypeOf(stream) as object);
 
 /**
  * Takes the Duplex machinery out of the way while nothing is queued: a write becomes a packet and a packet becomes a
@@ -96,7 +112,7 @@ export function tuneChannelClass(ChannelClass: {
       length === 0 ||
       length > outgoing.window
     )
-      return slowWrite.call(this, bytes, "utf8", done);
+      return slowWrite.call(this, kept(bytes), "utf8", done);
     outgoing.window -= length;
     const { _protocol: protocol } = this._client;
     if (length <= outgoing.packetSize) {

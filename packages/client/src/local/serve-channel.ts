@@ -1,6 +1,12 @@
 // One channel from the edge, from its first byte to its end.
 import type { Duplex } from "node:stream";
-import { join, type JoinResult, type LinkPressure } from "@expose/protocol";
+import {
+  isTuned,
+  join,
+  lendReads,
+  type JoinResult,
+  type LinkPressure,
+} from "@expose/protocol";
 import type { Dial } from "./dial.ts";
 
 /** How a channel is served. */
@@ -93,6 +99,8 @@ export function serveChannel(
     channel.off("close", onClose);
     channel.off("error", giveUp);
     upstream = stream;
+    // Whoever looks at the chunks keeps none, and the channel takes a copy.
+    if (isTuned(channel)) lendReads(stream);
     for (const chunk of head) stream.write(chunk);
     head.length = 0;
     if (options.observe) stream.on("data", options.observe);

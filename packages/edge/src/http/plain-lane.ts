@@ -1,6 +1,7 @@
 // The quick way for plain requests: they are read here and answered on the bare socket, for half of what Node's HTTP
 // server takes for it. A connection that sends anything else is Node's from then on, together with the bytes that nobody
 // has looked at: its parser stays the only one that ever judges hostile bytes.
+import { kept, lendReads, type StopLending } from "@expose/protocol";
 import type { Socket } from "node:net";
 import { PlainAnswer } from "./plain-answer.ts";
 import { parsePlainRequest, type PlainRequest } from "./plain-request.ts";
@@ -33,6 +34,7 @@ export class PlainLane {
   readonly #socket: Socket;
   readonly #owner: LaneOwner;
   readonly #options: LaneOptions;
+  readonly #stopLending: StopLending | undefined;
   #answer: PlainAnswer | undefined;
   /** What came while a request was being answered. */
   #early: Buffer[] = [];
@@ -42,6 +44,7 @@ export class PlainLane {
     this.#socket = socket;
     this.#owner = owner;
     this.#options = options;
+    this.#stopLending = lendReads(socket);
     socket.on("data", this.#onData);
     socket.on("drain", this.#onDrain);
   }
@@ -63,7 +66,7 @@ export class PlainLane {
       chunk.length <= maxHeadBytes && !this.#socket.writableNeedDrain;
     const request = mayBePlain ? parsePlainRequest(chunk) : undefined;
     if (!request) {
-      this.#early.push(chunk);
+      this.#early.push(kept(chunk));
       return this.#leave();
     }
     this.#answer = new PlainAnswer(
@@ -78,7 +81,7 @@ export class PlainLane {
 
   // Pipelined: Node keeps the order of answers, once this one is out.
   #keep(chunk: Buffer): void {
-    this.#early.push(chunk);
+    this.#early.push(kept(chunk));
     this.#earlyBytes += chunk.length;
     if (this.#earlyBytes >= MAX_EARLY_BYTES) this.#socket.pause();
   }
@@ -87,6 +90,7 @@ export class PlainLane {
     const socket = this.#socket;
     socket.off("data", this.#onData);
     socket.off("drain", this.#onDrain);
+    this.#stopLending?.();
     // Flowing, it would throw away what it is given back.
     socket.pause();
     for (const chunk of this.#early.toReversed()) socket.unshift(chunk);
