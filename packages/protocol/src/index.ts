@@ -6,6 +6,7 @@ export * from "./filter-syntax.ts";
 export * from "./hostname.ts";
 export * from "./inspector-api.ts";
 export * from "./join.ts";
+export * from "./lent-reads.ts";
 export * from "./limits.ts";
 export * from "./message-stream.ts";
 export * from "./messages.ts";
