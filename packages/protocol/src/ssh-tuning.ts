@@ -23,8 +23,10 @@ export interface ChannelShape extends Duplex {
 /** What is assumed of an ssh2 connection's protocol object (lib/protocol/Protocol.js). */
 export interface ProtocolShape {
   _cipher: { allocPacket(payloadLength: number): Buffer };
+  /** What arrived of a packet's tag; each cipher has some of these. */
+  _decipher: { _tag?: Buffer; _mac?: Buffer; _calcMac?: Buffer };
   /** The last key exchange; its keys are its own, and made anew for each. */
-  _kex: { _keys?: unknown } | undefined;
+  _kex: { _keys?: unknown; finish: () => unknown } | undefined;
   /** What each side said that it is. */
   _identRaw: Buffer;
   _remoteIdentRaw: Buffer;
@@ -259,14 +261,34 @@ function fillRandom(target: Buffer, offset: number, length: number): void {
 }
 
 /**
- * Lets go of what a connection keeps of its key exchange and never looks at again: the key pair, and a block of Node's
- * buffer pool under the few bytes of each side's software version. To be called after each key exchange.
+ * Lets go of what a connection keeps of its key exchange and never looks at again: the key pair, and the secret that was
+ * agreed on, which the function that finished the exchange still holds. And of the blocks of 8 KiB of Node's buffer pool
+ * that lie under the few bytes of each side's software version and of a cipher's tag. To be called after each key exchange.
  */
 export function forgetKeyExchange(protocol: ProtocolShape): void {
-  if (protocol._kex) protocol._kex._keys = null;
+  if (protocol._kex) {
+    protocol._kex._keys = null;
+    protocol._kex.finish = finishedBefore;
+  }
   // The next key exchange hashes them.
   protocol._identRaw = sharedIdent(protocol._identRaw);
   protocol._remoteIdentRaw = sharedIdent(protocol._remoteIdentRaw);
+  const { _decipher: decipher } = protocol;
+  for (const name of ["_tag", "_mac", "_calcMac"] as const) {
+    const bytes = decipher[name];
+    if (bytes !== undefined) decipher[name] = ownCopy(bytes);
+  }
+}
+
+// ssh2 finishes an exchange once, and refuses a second end of it before it asks for that.
+function finishedBefore(): never {
+  throw new Error("The key exchange has finished.");
+}
+
+function ownCopy(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
 
 const MAX_SHARED_IDENTS = 8;
@@ -276,8 +298,7 @@ const sharedIdents: Buffer[] = [];
 function sharedIdent(ident: Buffer): Buffer {
   const known = sharedIdents.find((other) => other.equals(ident));
   if (known) return known;
-  const copy = Buffer.allocUnsafeSlow(ident.length);
-  ident.copy(copy);
+  const copy = ownCopy(ident);
   sharedIdents.unshift(copy);
   sharedIdents.splice(MAX_SHARED_IDENTS);
   return copy;

@@ -202,8 +202,12 @@ describe("what is left of a key exchange", () => {
       const said = [protocol._identRaw, protocol._remoteIdentRaw].map(String);
       forgetKeyExchange(protocol);
       expect(protocol._kex?._keys).toBe(null);
-      for (const ident of [protocol._identRaw, protocol._remoteIdentRaw])
-        expect(ident.buffer.byteLength).toBe(ident.length);
+      expect(protocol._kex?.finish).toThrow("has finished");
+      for (const bytes of [
+        ...[protocol._identRaw, protocol._remoteIdentRaw],
+        ...Object.values(protocol._decipher).filter(Buffer.isBuffer),
+      ])
+        expect(bytes.buffer.byteLength).toBe(bytes.length);
       expect(
         [protocol._identRaw, protocol._remoteIdentRaw].map(String),
       ).toEqual(said);

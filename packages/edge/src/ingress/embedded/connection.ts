@@ -204,7 +204,7 @@ export class EmbeddedConnection {
       bytesSent: (socket.bytesWritten ?? 0) - socket.writableLength,
       bytesQueued: socket.writableLength,
       rekeying,
-      used: this.#forwards.size > 0 || this.#sessions.size > 0,
+      used: this.#forwards.count() > 0 || this.#sessions.size > 0,
     });
     if (step.do === "ping") this.#door.ping();
     else if (step.do === "rekey") this.#door.rekey();
@@ -285,7 +285,7 @@ export class EmbeddedConnection {
   // A person who gets no tunnel would look at an empty screen.
   #settle(): void {
     this.#settleTimer = undefined;
-    if (this.#control || this.#forwards.tunnels.length > 0) return;
+    if (this.#control || this.#forwards.tunnels().length > 0) return;
     if (this.#terminal.attached) {
       // A refusal is on the screen already.
       this.end(this.#lastRefusal === undefined ? { message: USAGE } : {});
@@ -345,7 +345,7 @@ export class EmbeddedConnection {
 
   #showScreen(channel: PrivateChannel, stream: Duplex, pty: boolean): void {
     this.#terminal.attach(channel, stream, pty, () => this.#interrupted());
-    for (const tunnel of this.#forwards.tunnels) this.#showTunnel(tunnel);
+    for (const tunnel of this.#forwards.tunnels()) this.#showTunnel(tunnel);
   }
 
   #showTunnel(tunnel: PlainTunnel): void {

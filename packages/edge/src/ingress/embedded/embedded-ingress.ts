@@ -20,7 +20,12 @@ import {
   type EmbeddedIngressOptions,
   type EmbeddedLimits,
 } from "./options.ts";
-import { forgetHandshake, socketOf, tunePackets } from "./ssh2-door.ts";
+import {
+  forgetHandshake,
+  injectSocket,
+  socketOf,
+  tunePackets,
+} from "./ssh2-door.ts";
 import { upkeepIntervalMs } from "./upkeep.ts";
 
 /** The embedded SSH server. */
@@ -146,7 +151,7 @@ export function createEmbeddedIngress(
       sockets.delete(socket);
     });
     batchWrites(socket);
-    ssh.injectSocket(socket);
+    injectSocket(ssh, socket);
   });
 
   async function start(): Promise<void> {

@@ -6,9 +6,9 @@ import { readForwardRequest } from "./forward-request.ts";
 
 /** The forwards of one connection. */
 export interface Forwards {
-  readonly size: number;
+  count(): number;
   /** Tunnels of a plain client, in the order in which they were opened. */
-  readonly tunnels: readonly PlainTunnel[];
+  tunnels(): readonly PlainTunnel[];
   /**
    * Answers a tcpip-forward (RFC 4254 section 7.1).
    * @returns the port that it got (the same as asked for, unless that was 0); undefined when it is refused. A promise
@@ -109,12 +109,8 @@ export function createForwards(options: ForwardsOptions): Forwards {
   }
 
   return {
-    get size() {
-      return held.size;
-    },
-    get tunnels() {
-      return [...held.values()].flatMap(({ tunnel }) => tunnel ?? []);
-    },
+    count: () => held.size,
+    tunnels: () => [...held.values()].flatMap(({ tunnel }) => tunnel ?? []),
     open(bindAddress, bindPort) {
       const request = readForwardRequest(bindAddress, bindPort);
       if (request.kind === "refused") return refuse(request.reason);

@@ -3,7 +3,7 @@
 // of ssh2 breaks what is assumed here.
 import type { Socket } from "node:net";
 import { Writable } from "node:stream";
-import type { Connection, ServerChannel } from "ssh2";
+import type { Connection, Server, ServerChannel } from "ssh2";
 import {
   forgetKeyExchange,
   poolPadding,
@@ -246,6 +246,19 @@ export function openDoor(
       retired.clear();
     },
   };
+}
+
+/** Makes a connection of a socket. The server tells of it when the peer has said which software it is. */
+export function injectSocket(server: Server, socket: Socket): void {
+  // ssh2 keeps some bytes of our own software version for as long as the connection lives, and with them the block of
+  // 8 KiB of Node's pool that they come from.
+  const { poolSize } = Buffer;
+  Buffer.poolSize = 0;
+  try {
+    server.injectSocket(socket);
+  } finally {
+    Buffer.poolSize = poolSize;
+  }
 }
 
 /** The socket under a connection of ssh2's server. */
