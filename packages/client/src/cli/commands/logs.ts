@@ -1,12 +1,13 @@
 // `expose logs [filter…]`: the requests that passed, as lines, and on request those that come.
-import type { ExchangePage, ExchangeSummary } from "@expose/protocol";
+import type { ExchangeSummary } from "@expose/protocol";
 import { ExposeError } from "../../errors.ts";
 import type { CommandRun } from "../command.ts";
 import {
   InspectorGoneError,
   type InspectorClient,
 } from "../inspectors/client.ts";
-import { openInspectors, type Inspectors } from "../inspectors/find.ts";
+import { openInspectors } from "../inspectors/find.ts";
+import { listExchanges } from "../inspectors/list.ts";
 import { parseCount } from "../parse-count.ts";
 import { encodeEvent } from "../output/json.ts";
 import { formatExchange } from "../output/exchange-line.ts";
@@ -34,7 +35,7 @@ export const run: CommandRun = async (context, words, flags) => {
     }
   };
   const printNew = async (): Promise<void> => {
-    const items = await list(inspectors, filter, limit);
+    const items = await listExchanges(inspectors, filter, limit);
     // What is still under way is printed when it is through.
     print(items.filter(({ id, state }) => state !== "open" && !seen.has(id)));
     forgetOldest(seen);
@@ -42,7 +43,7 @@ export const run: CommandRun = async (context, words, flags) => {
 
   try {
     if (!flags.follow) {
-      print(await list(inspectors, filter, limit));
+      print(await listExchanges(inspectors, filter, limit));
       return 0;
     }
     if (!inspectors.live)
@@ -51,37 +52,13 @@ export const run: CommandRun = async (context, words, flags) => {
         "No client with an inspector is running, so nothing will come that could be followed.",
       );
     // A filter that is wrong is said at once.
-    await list(inspectors, filter, 1);
+    await listExchanges(inspectors, filter, 1);
     await followAll(inspectors.clients, printNew, signal);
     return 0;
   } finally {
     await inspectors.close();
   }
 };
-
-/** The newest that match, oldest first, each once although several clients know it. */
-async function list(
-  { clients }: Inspectors,
-  filter: string,
-  limit: number,
-): Promise<ExchangeSummary[]> {
-  const query = new URLSearchParams({ limit: String(limit) });
-  if (filter.trim() !== "") query.set("filter", filter);
-  const pages = await Promise.all(
-    clients.map((client) =>
-      client.get<ExchangePage>(`/api/v1/exchanges?${query.toString()}`),
-    ),
-  );
-  const byId = new Map<string, ExchangeSummary>();
-  for (const { items } of pages)
-    for (const item of items) {
-      const known = byId.get(item.id);
-      if (!known || known.state === "open") byId.set(item.id, item);
-    }
-  return [...byId.values()]
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
-    .slice(-limit);
-}
 
 // Asks for the list again when something has happened, one look at a time.
 async function followAll(

@@ -8,7 +8,7 @@ import { ExposeError } from "../../errors.ts";
 import type { CommandContext, CommandRun, Flags } from "../command.ts";
 import { editRequest } from "../edit-request.ts";
 import { findExchange, openInspectors } from "../inspectors/find.ts";
-import { findLatest } from "../inspectors/latest.ts";
+import { findLatest } from "../inspectors/list.ts";
 import { replayExchange, type ReplayResult } from "../inspectors/replay.ts";
 import { encodeEvent } from "../output/json.ts";
 import { formatReplay, formatReplays } from "../output/replay-table.ts";

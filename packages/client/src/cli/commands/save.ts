@@ -13,7 +13,7 @@ import { redact } from "../../inspect/store/redact.ts";
 import type { CommandRun } from "../command.ts";
 import type { InspectorClient } from "../inspectors/client.ts";
 import { findExchange, openInspectors } from "../inspectors/find.ts";
-import { findLatest } from "../inspectors/latest.ts";
+import { resolveId } from "../inspectors/list.ts";
 import { escapeForTerminal } from "../output/escape.ts";
 
 export const run: CommandRun = async (
@@ -25,8 +25,7 @@ export const run: CommandRun = async (
   const format = chooseFormat(file, flags.as);
   const inspectors = await openInspectors(context);
   try {
-    const id =
-      wanted === "last" ? (await findLatest(inspectors, "", 1))[0]! : wanted;
+    const id = await resolveId(inspectors, wanted);
     const { client, exchange } = await findExchange(inspectors, id);
     // Such files end up in repositories.
     const stored = await readStored(

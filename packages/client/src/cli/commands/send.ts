@@ -1,10 +1,5 @@
 // `expose send FILE`: the requests of a .http file, one after the other, with their answers.
-import {
-  parseUpstreamSpec,
-  UpstreamSpecError,
-  type HeaderLine,
-  type UpstreamSpec,
-} from "@expose/protocol";
+import type { HeaderLine, UpstreamSpec } from "@expose/protocol";
 import { loadClientConfig } from "../../config/load.ts";
 import { ExposeError, messageOf } from "../../errors.ts";
 import { valueOf } from "../../inspect/header-values.ts";
@@ -20,6 +15,7 @@ import { signRequest } from "../../inspect/http-file/sign-request.ts";
 import { viewBody } from "../../inspect/view/view-body.ts";
 import { createWebhooks } from "../../inspect/webhooks/create-webhooks.ts";
 import { openReplayUpstream } from "../../replay-upstream.ts";
+import { resolveUpstreamSpec } from "../../resolve-upstream.ts";
 import type { CommandContext, CommandRun, Flags } from "../command.ts";
 import { escapeForTerminal, escapeLines } from "../output/escape.ts";
 import { formatDuration } from "../output/format.ts";
@@ -108,17 +104,10 @@ function locate(
       target === "*" || target.startsWith("/")
         ? below + target
         : `${below}/${target}`,
-    spec: parseTarget(isUrl || to === undefined ? origin : to),
+    spec: resolveUpstreamSpec({
+      upstream: isUrl || to === undefined ? origin : to,
+    }),
   };
-}
-
-function parseTarget(text: string): UpstreamSpec {
-  try {
-    return parseUpstreamSpec(text);
-  } catch (error) {
-    if (!(error instanceof UpstreamSpecError)) throw error;
-    throw new ExposeError("upstream-invalid", error.message, { cause: error });
-  }
 }
 
 async function dial(

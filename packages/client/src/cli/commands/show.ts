@@ -4,7 +4,7 @@ import { ExposeError } from "../../errors.ts";
 import type { CommandRun } from "../command.ts";
 import type { InspectorClient } from "../inspectors/client.ts";
 import { findExchange, openInspectors } from "../inspectors/find.ts";
-import { findLatest } from "../inspectors/latest.ts";
+import { resolveId } from "../inspectors/list.ts";
 import { formatDetail } from "../output/exchange-detail.ts";
 import { encodeEvent } from "../output/json.ts";
 
@@ -13,8 +13,7 @@ export const run: CommandRun = async (context, [wanted = ""], flags) => {
   const side = readSide(flags.body);
   const inspectors = await openInspectors(context);
   try {
-    const id =
-      wanted === "last" ? (await findLatest(inspectors, "", 1))[0]! : wanted;
+    const id = await resolveId(inspectors, wanted);
     const { client, exchange } = await findExchange(inspectors, id);
     if (side !== undefined) return await writeBody(client, exchange, side, io);
     const messages = await client.get<MessagePage>(

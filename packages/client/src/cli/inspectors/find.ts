@@ -10,7 +10,7 @@ import { HISTORY_FILE, readHistory } from "../../inspect/store/read-history.ts";
 import { createWebhooks } from "../../inspect/webhooks/create-webhooks.ts";
 import { runFolder } from "../../own-inspector.ts";
 import { openReplayUpstream } from "../../replay-upstream.ts";
-import { escapeLines } from "../output/escape.ts";
+import { escapeForTerminal, escapeLines } from "../output/escape.ts";
 import type { CommandContext } from "../command.ts";
 import { createInspectorClient, type InspectorClient } from "./client.ts";
 
@@ -23,22 +23,32 @@ export interface Inspectors {
   close(): Promise<void>;
 }
 
-/** @throws ExposeError `inspector-missing` when no client runs and there is no history */
-export async function openInspectors({
-  io,
-  signal,
-}: CommandContext): Promise<Inspectors> {
+// One that is busy answers later than usual; one that was suspended (Ctrl-Z) never does, and takes connections.
+const PATIENCE_MS = 5_000;
+
+/**
+ * @param patienceMs how long a client may take to say that it is there
+ * @throws ExposeError `inspector-missing` when no client runs and there is no history
+ */
+export async function openInspectors(
+  { io, signal }: Pick<CommandContext, "io" | "signal">,
+  patienceMs = PATIENCE_MS,
+): Promise<Inspectors> {
   const running = await readRunFiles(runFolder(io.env));
   const asked = await Promise.all(
     running.map(async (inspector) => {
-      const client = createInspectorClient(inspector, signal);
+      const patience = AbortSignal.timeout(patienceMs);
+      const either = AbortSignal.any([signal, patience]);
       try {
-        await client.get("/api/v1/status");
-        return client;
-      } catch (error) {
+        await createInspectorClient(inspector, either).get("/api/v1/status");
+        return createInspectorClient(inspector, signal);
+      } catch {
         signal.throwIfAborted();
-        // A file that a process left behind whose number another one has now, or a client that is just closing.
-        void error;
+        if (patience.aborted)
+          io.stderr.write(
+            `expose: The client at ${escapeForTerminal(inspector.url)} does not answer, and is left out.\n`,
+          );
+        // Else a file that a process left behind whose number another one has now, or a client that is just closing.
         return undefined;
       }
     }),
