@@ -394,6 +394,23 @@ test("a replay ends when nobody waits for it any more", async () => {
   expect(replayed).toMatchObject({ error: { code: "aborted" } });
 });
 
+test("those that wait for their turn are not sent for somebody who has gone", async () => {
+  const upstream = await useRawUpstream(() => gone.abort());
+  const gone = new AbortController();
+  const { store, replayer } = useReplayer(upstream);
+  const original = await capture(store, upstream.label, REQUESTS["a HEAD"]);
+  const replayed = await replayer.replay(
+    original,
+    {},
+    { times: 20, signal: gone.signal },
+  );
+  const sent = replayed.filter(({ exchange }) => exchange !== undefined);
+  expect(sent.length).toBeLessThanOrEqual(8);
+  expect(replayed.map(({ error }) => error?.code)).toEqual(
+    Array.from({ length: 20 }, () => "aborted"),
+  );
+});
+
 test("many replays run a few at a time, and all of them", async () => {
   let [open, most] = [0, 0];
   const upstream = await useRawUpstream((socket) => {

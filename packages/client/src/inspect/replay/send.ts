@@ -31,6 +31,13 @@ export interface Sent {
 
 /** Sends and waits. Never throws. The connection is closed afterwards, whatever its headers say. */
 export async function send(bytes: Buffer, options: SendOptions): Promise<Sent> {
+  // It may have waited for its turn meanwhile.
+  if (options.signal.aborted)
+    return {
+      exchange: undefined,
+      responseBody: Buffer.alloc(0),
+      error: ABORTED,
+    };
   const stop = new AbortController();
   let capture: Capture | undefined;
   let unseen = false;
@@ -57,7 +64,6 @@ export async function send(bytes: Buffer, options: SendOptions): Promise<Sent> {
   const totalTimer = setTimeout(() => stop.abort(TIMEOUT), options.totalMs);
   const onAbort = (): void => stop.abort(ABORTED);
   options.signal.addEventListener("abort", onAbort, { once: true });
-  if (options.signal.aborted) onAbort();
 
   tap.fromVisitor(bytes);
   const failure = await exchangeBytes(bytes, tap, finished, stop, options);
