@@ -4,6 +4,7 @@ import type { Tunnel } from "../routes/tunnel.ts";
 import { lines, pairs, without } from "./header-lists.ts";
 import type { Freshness, NoConnection, PoolWaiter } from "./pool.ts";
 import type { Refusal } from "./refusal.ts";
+import { decideFailure } from "./relay-failure.ts";
 import { decideDue } from "./relay-limits.ts";
 import { RequestBody } from "./request-body.ts";
 import type { ResponseHead } from "./response-head.ts";
@@ -182,25 +183,19 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
   }
 
   onFailure(failure: ConnectionFailure): void {
-    const connection = this.#connection!;
-    if (failure === "bug") return this.#refuse({ code: "edge-error" });
-    if (failure === "invalid")
-      return this.#refuse({ code: "upstream-invalid" });
-    if (connection.answered) return this.#refuse({ code: "upstream-closed" });
-    if (this.#mayRepeat(connection)) return this.#tryAgain();
+    const { answered, served, spare } = this.#connection!;
+    const { retried, rerouted } = this.#visit;
     const { tunnel } = this.#tunnel;
-    if (tunnel.closed || tunnel.forward.closed) {
-      if (!this.#visit.rerouted && this.#isRepeatable()) {
-        // It was sent, and may have been read.
-        this.#visit.retried = true;
-        return this.#reroute();
-      }
-      return this.#refuse({ code: "forward-failed", retryAfterS: 1 });
-    }
-    // Nothing came back on a connection that had served nobody: there is no one behind it.
-    this.#refuse({
-      code: connection.served ? "upstream-closed" : "upstream-down",
+    const next = decideFailure({
+      ...{ failure, answered, served, spare, retried, rerouted },
+      repeatable: this.#isRepeatable(),
+      tunnelGone: tunnel.closed || tunnel.forward.closed,
     });
+    if (typeof next === "object") return this.#refuse(next);
+    // It was sent, and may have been read.
+    this.#visit.retried = true;
+    if (next === "again") this.#tryAgain();
+    else this.#reroute();
   }
 
   abort(): void {
@@ -275,23 +270,12 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
     });
   }
 
-  // RFC 9110 section 9.2.2, narrowed: exactly once, when the connection may have been closing already as the request
-  // went out, and only what changes nothing.
-  #mayRepeat(connection: UpstreamConnection): boolean {
-    return (
-      !this.#visit.retried &&
-      (connection.served || connection.spare) &&
-      this.#isRepeatable()
-    );
-  }
-
   #isRepeatable(): boolean {
     return this.#framing === 0 && isRepeatable(this.#visit.request.method);
   }
 
   #tryAgain(): void {
     this.#letGo();
-    this.#visit.retried = true;
     // Later: when a session ends its connections end first, and the tunnel is still there for the rest of this turn.
     setImmediate(this.#retry);
   }
