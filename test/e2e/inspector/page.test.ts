@@ -936,6 +936,39 @@ describe("replay", () => {
     });
   });
 
+  test("an edit is sent once, however often one asks, and takes nobody along who has left", async () => {
+    const original = sample({ target: "/here" });
+    const { client, page, detail } = await showOnly({ exchange: original });
+    const elsewhere = sample({ target: "/elsewhere", replayOf: original.id });
+    client.exchanges.set(elsewhere.id, { exchange: elsewhere });
+    client.replayAnswer = {
+      results: [{ id: elsewhere.id, status: 200, sameClass: true }],
+    };
+    let answer!: () => void;
+    const asked = new Promise<void>((resolve) => (answer = resolve));
+    await page.route("**/replay", async (route) => {
+      await asked;
+      await route.continue();
+    });
+    await page.keyboard.press("e");
+    const dialog = page.getByRole("dialog");
+    const path = dialog.getByLabel("Path and query");
+    await path.press("Control+Enter");
+    await path.press("Control+Enter");
+    await dialog.getByRole("button", { name: "Sending…" }).waitFor();
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    const answered = page.waitForResponse("**/replay");
+    answer();
+    await (await answered).finished();
+    await page.keyboard.press("?");
+    await dialog.waitFor();
+    expect(await detail.locator("h2").innerText()).toContain("/here");
+    expect(
+      client.seen.filter(({ request }) => request.endsWith("/replay")),
+    ).toHaveLength(1);
+  });
+
   test("many times gives a table, each with its exchange", async () => {
     const original = sample();
     const { client, page } = await showOnly({ exchange: original });

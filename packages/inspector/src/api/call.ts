@@ -17,7 +17,7 @@ export class ApiError extends Error {
 }
 
 /** Code of an {@link ApiError} when nobody listens, or the connection was cut. */
-export const CLIENT_GONE = "client-gone";
+const CLIENT_GONE = "client-gone";
 
 export interface CallOptions {
   readonly method?: "GET" | "POST" | "DELETE";

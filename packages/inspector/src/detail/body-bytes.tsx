@@ -4,6 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import { callBytes } from "../api/call.ts";
 import { bodyPath, type Side } from "../api/paths.ts";
 import { formatHex } from "../format/hex.ts";
+import { Button } from "../ui/button.tsx";
 import { ErrorNote } from "../ui/error-note.tsx";
 import { useLoad } from "../ui/use-load.ts";
 import { CodeView } from "./body-code.tsx";
@@ -66,13 +67,9 @@ export function Hex({ bytes }: { bytes: Uint8Array }): JSX.Element {
         {formatHex(bytes.subarray(0, shown))}
       </pre>
       {shown < bytes.length && (
-        <button
-          type="button"
-          class="button"
-          onClick={() => setShown(shown * 4)}
-        >
+        <Button onClick={() => setShown(shown * 4)}>
           {`Show more (${shown} of ${bytes.length} bytes are shown)`}
-        </button>
+        </Button>
       )}
     </>
   );

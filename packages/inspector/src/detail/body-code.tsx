@@ -3,6 +3,7 @@ import type { BodySyntaxError } from "@expose/protocol";
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { tokenizeJson } from "../format/json-tokens.ts";
+import { Button } from "../ui/button.tsx";
 
 /** Longer texts are shown piece by piece: a browser takes seconds to lay out megabytes. */
 const PIECE_CHARACTERS = 100_000;
@@ -31,13 +32,9 @@ export function CodeView(props: CodeViewProps): JSX.Element {
         )}
       </pre>
       {shown.length < text.length && (
-        <button
-          type="button"
-          class="button"
-          onClick={() => setPieces(pieces + 1)}
-        >
+        <Button onClick={() => setPieces(pieces + 1)}>
           {`Show more (${Math.round((100 * shown.length) / text.length)}% is shown)`}
-        </button>
+        </Button>
       )}
     </>
   );

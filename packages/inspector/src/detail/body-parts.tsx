@@ -3,6 +3,7 @@ import type { BodyPart, BodyView } from "@expose/protocol";
 import type { JSX } from "preact";
 import { fromBase64 } from "../format/base64.ts";
 import { formatBytes } from "../format/bytes.ts";
+import { Table } from "../ui/table.tsx";
 import { Hex } from "./body-bytes.tsx";
 import { Headers } from "./headers.tsx";
 
@@ -11,24 +12,16 @@ export function FieldsView(props: {
   fields: NonNullable<BodyView["fields"]>;
 }): JSX.Element {
   return (
-    <table class="fields">
-      <thead>
-        <tr>
-          <th scope="col">Field</th>
-          <th scope="col">Value</th>
+    <Table look="fields" columns={["Field", "Value"]}>
+      {props.fields.map(({ name, value }, index) => (
+        <tr key={index}>
+          <th scope="row">{name}</th>
+          <td>
+            <span class="value">{value}</span>
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {props.fields.map(({ name, value }, index) => (
-          <tr key={index}>
-            <th scope="row">{name}</th>
-            <td>
-              <span class="value">{value}</span>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </Table>
   );
 }
 

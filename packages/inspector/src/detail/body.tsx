@@ -9,10 +9,12 @@ import { useState } from "preact/hooks";
 import { call } from "../api/call.ts";
 import { bodyPath, viewPath, type Side } from "../api/paths.ts";
 import { formatBytes } from "../format/bytes.ts";
+import { Button } from "../ui/button.tsx";
 import { CopyButton } from "../ui/copy-button.tsx";
 import { download } from "../ui/download.ts";
 import { ErrorNote } from "../ui/error-note.tsx";
 import { useLoad } from "../ui/use-load.ts";
+import { useTask } from "../ui/use-task.ts";
 import { HexView, TextView } from "./body-bytes.tsx";
 import { CodeView } from "./body-code.tsx";
 import { ImageView } from "./body-image.tsx";
@@ -32,7 +34,7 @@ export interface BodyProps {
 export function Body(props: BodyProps): JSX.Element {
   const { id, side, message, version } = props;
   const [mode, setMode] = useState<Mode>("view");
-  const [failure, setFailure] = useState<unknown>();
+  const saving = useTask();
   const isEmpty = message.body.keptBytes === 0;
   const {
     value: view,
@@ -55,10 +57,10 @@ export function Body(props: BodyProps): JSX.Element {
         {message.body.bytes > 0 ? "Nothing of it is kept." : "Empty"}
       </p>
     );
-  const save = (): void => {
-    setFailure(undefined);
-    download(bodyPath(id, side, false), `${id}-${side}.bin`).catch(setFailure);
-  };
+  const save = (): void =>
+    saving.start(() =>
+      download(bodyPath(id, side, false), `${id}-${side}.bin`),
+    );
   return (
     <div class="body">
       <div class="body-bar">
@@ -74,17 +76,16 @@ export function Body(props: BodyProps): JSX.Element {
         {mode === "view" && view.text !== undefined && (
           <CopyButton what={`body of the ${side}`} text={view.text} />
         )}
-        <button
-          type="button"
-          class="button small"
-          aria-label={`Save the body of the ${side}`}
+        <Button
+          look="small"
+          label={`Save the body of the ${side}`}
           onClick={save}
         >
           Save
-        </button>
+        </Button>
       </div>
-      {failure !== undefined && (
-        <ErrorNote error={failure} doing="save the body" />
+      {saving.error !== undefined && (
+        <ErrorNote error={saving.error} doing="save the body" />
       )}
       {view.note !== undefined && (
         <p class="note tone-warn">{`▲ ${view.note}`}</p>

@@ -4,12 +4,12 @@ import type { JSX } from "preact";
 import { call } from "../api/call.ts";
 import { comparePath } from "../api/paths.ts";
 import { ErrorNote } from "../ui/error-note.tsx";
+import { Table } from "../ui/table.tsx";
 import { useLoad } from "../ui/use-load.ts";
 
 export interface CompareProps {
   readonly original: string;
   readonly id: string;
-  onShow(id: string): void;
 }
 
 export function CompareWithOriginal(props: CompareProps): JSX.Element {
@@ -29,8 +29,7 @@ export function CompareWithOriginal(props: CompareProps): JSX.Element {
   );
 }
 
-/** What differs between two responses. */
-export function ComparisonView({
+function ComparisonView({
   comparison,
 }: {
   comparison: Comparison;
@@ -88,28 +87,22 @@ function Changes(props: {
   const { title, changes } = props;
   if (changes.length === 0) return <p>{`${title}: the same`}</p>;
   return (
-    <table class="changes">
-      <caption>{title}</caption>
-      <thead>
-        <tr>
-          <th scope="col">Where</th>
-          <th scope="col">Original</th>
-          <th scope="col">Replay</th>
+    <Table
+      look="changes"
+      caption={title}
+      columns={["Where", "Original", "Replay"]}
+    >
+      {changes.map(({ path, kind, left, right }, index) => (
+        <tr key={index}>
+          <th scope="row">
+            <span aria-hidden="true">{SIGNS[kind]} </span>
+            {path}
+            <span class="unseen">{` ${kind}`}</span>
+          </th>
+          <td class={left === undefined ? "" : "diff-removed"}>{left}</td>
+          <td class={right === undefined ? "" : "diff-added"}>{right}</td>
         </tr>
-      </thead>
-      <tbody>
-        {changes.map(({ path, kind, left, right }, index) => (
-          <tr key={index}>
-            <th scope="row">
-              <span aria-hidden="true">{SIGNS[kind]} </span>
-              {path}
-              <span class="unseen">{` ${kind}`}</span>
-            </th>
-            <td class={left === undefined ? "" : "diff-removed"}>{left}</td>
-            <td class={right === undefined ? "" : "diff-added"}>{right}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </Table>
   );
 }

@@ -99,11 +99,7 @@ function Body(
         />
       )}
       {exchange.replayOf !== undefined && exchange.state !== "open" && (
-        <CompareWithOriginal
-          original={exchange.replayOf}
-          id={exchange.id}
-          onShow={props.onShow}
-        />
+        <CompareWithOriginal original={exchange.replayOf} id={exchange.id} />
       )}
       <Timing timing={exchange.timing} durationMs={exchange.durationMs} />
       {exchange.messages !== undefined && (

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { formatDuration } from "../format/duration.ts";
 import { describeOutcome } from "../format/status.ts";
 import { formatIso, formatTime } from "../format/time.ts";
-import { Icon } from "../ui/icon.tsx";
+import { Button } from "../ui/button.tsx";
 import { CopyAs } from "./copy-as.tsx";
 
 /** Method, target and outcome. */
@@ -90,37 +90,32 @@ export function Actions(props: ActionsProps): JSX.Element {
   const canReplay = exchange?.request !== undefined;
   return (
     <div class="detail-actions">
-      <button
-        type="button"
-        class="button strong"
-        disabled={!canReplay}
+      <Button
+        look="strong"
+        icon="replay"
         title="Replay as it was (r)"
+        disabled={!canReplay}
         onClick={props.onReplay}
       >
-        <Icon name="replay" />
         Replay
-      </button>
-      <button
-        type="button"
-        class="button"
-        disabled={!canReplay}
+      </Button>
+      <Button
+        icon="edit"
         title="Edit and replay (e)"
+        disabled={!canReplay}
         onClick={props.onEdit}
       >
-        <Icon name="edit" />
         Edit
-      </button>
+      </Button>
       {canReplay && <CopyAs key={id} id={id} />}
       <span class="spacer" />
-      <button
-        type="button"
-        class="button round"
-        aria-label="Close the details"
+      <Button
+        look="round"
+        icon="close"
+        label="Close the details"
         title="Close (Esc)"
         onClick={props.onClose}
-      >
-        <Icon name="close" />
-      </button>
+      />
     </div>
   );
 }

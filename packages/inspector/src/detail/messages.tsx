@@ -11,6 +11,7 @@ import { messagesPath } from "../api/paths.ts";
 import { fromBase64 } from "../format/base64.ts";
 import { formatBytes } from "../format/bytes.ts";
 import { formatDuration } from "../format/duration.ts";
+import { Button } from "../ui/button.tsx";
 import { ErrorNote } from "../ui/error-note.tsx";
 import { Hex } from "./body-bytes.tsx";
 
@@ -39,13 +40,9 @@ export function Messages({ id, count, kind }: MessagesProps): JSX.Element {
         <ErrorNote error={error} doing="load the messages" onRetry={retry} />
       )}
       {visible.length < items.length && (
-        <button
-          type="button"
-          class="button"
-          onClick={() => setShown(shown * 4)}
-        >
+        <Button onClick={() => setShown(shown * 4)}>
           {`Show earlier ones (${items.length - visible.length})`}
-        </button>
+        </Button>
       )}
       <ol class="timeline">
         {visible.map((message) => (

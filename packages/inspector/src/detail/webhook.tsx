@@ -1,10 +1,11 @@
 // What a webhook says of itself, whether its signature holds, and a replay that is signed anew.
 import type { Exchange, WebhookFacts } from "@expose/protocol";
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
-import { describeVerdict } from "../format/verdict.ts";
 import { replayOnce } from "../api/replay.ts";
+import { describeVerdict } from "../format/verdict.ts";
+import { Button } from "../ui/button.tsx";
 import { ErrorNote } from "../ui/error-note.tsx";
+import { useTask } from "../ui/use-task.ts";
 
 export interface WebhookProps {
   readonly exchange: Exchange;
@@ -15,15 +16,14 @@ export interface WebhookProps {
 
 export function Webhook(props: WebhookProps): JSX.Element {
   const { exchange, webhook, secrets } = props;
-  const [error, setError] = useState<unknown>();
+  const { error, start } = useTask();
   const verdict = describeVerdict(webhook);
-  const signAgain = (): void => {
-    setError(undefined);
-    replayOnce(exchange.id, { sign: webhook.provider }).then(
+  const canSign = secrets.includes(webhook.provider);
+  const signAgain = (): void =>
+    start(
+      () => replayOnce(exchange.id, { sign: webhook.provider }),
       props.onShow,
-      setError,
     );
-  };
   return (
     <section class={`webhook-card tone-${verdict.tone}`} aria-label="Webhook">
       <p class="webhook-line">
@@ -34,19 +34,18 @@ export function Webhook(props: WebhookProps): JSX.Element {
         {webhook.event !== undefined && <code>{webhook.event}</code>}
         <span>{`signature ${verdict.text}`}</span>
         <span class="spacer" />
-        <button
-          type="button"
-          class="button small"
-          disabled={!secrets.includes(webhook.provider)}
+        <Button
+          look="small"
+          disabled={!canSign}
           title={
-            secrets.includes(webhook.provider)
+            canSign
               ? "Replay with a new signature and the present time"
               : "Needs this provider's secret: see the reason"
           }
           onClick={signAgain}
         >
           Sign again and replay
-        </button>
+        </Button>
       </p>
       <p class="webhook-reason">{verdict.title}</p>
       {error !== undefined && (

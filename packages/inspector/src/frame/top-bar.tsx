@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import { exportAllPath } from "../api/paths.ts";
 import { webAddress } from "../format/web-address.ts";
 import type { SessionState } from "../state/session.ts";
+import { Button } from "../ui/button.tsx";
 import { CopyButton } from "../ui/copy-button.tsx";
 import { download } from "../ui/download.ts";
 import { ErrorNote } from "../ui/error-note.tsx";
@@ -43,32 +44,28 @@ export function TopBar(props: TopBarProps): JSX.Element {
       </ul>
       <Connection client={client} />
       <div class="top-actions">
-        <button
-          type="button"
-          class={paused ? "button strong" : "button"}
-          aria-pressed={paused}
+        <Button
+          look={paused ? "strong" : undefined}
+          icon={paused ? "play" : "pause"}
           title="Pause or follow (p)"
+          pressed={paused}
           onClick={() => props.onPause(!paused)}
         >
-          <Icon name={paused ? "play" : "pause"} />
           <span>
             {paused ? `Follow${held > 0 ? ` (${held} new)` : ""}` : "Pause"}
           </span>
-        </button>
-        <button
-          type="button"
-          class="button"
-          aria-label="Replay many"
+        </Button>
+        <Button
+          icon="many"
+          label="Replay many"
           title="Replay the last ones that match (m)"
           onClick={props.onReplayMany}
         >
-          <Icon name="many" />
           <span class="wide-only">Replay many</span>
-        </button>
-        <button
-          type="button"
-          class="button"
-          aria-label="Download HAR"
+        </Button>
+        <Button
+          icon="download"
+          label="Download HAR"
           title="Download all that match as HAR"
           onClick={() =>
             void attempt(
@@ -77,21 +74,18 @@ export function TopBar(props: TopBarProps): JSX.Element {
             )
           }
         >
-          <Icon name="download" />
           <span class="wide-only">HAR</span>
-        </button>
+        </Button>
         <ClearButton
           onClear={() => void attempt("clear the history", props.onClear())}
         />
-        <button
-          type="button"
-          class="button round"
-          aria-label="Help and keys"
+        <Button
+          look="round"
+          icon="help"
+          label="Help and keys"
           title="Help and keys (?)"
           onClick={props.onHelp}
-        >
-          <Icon name="help" />
-        </button>
+        />
       </div>
       {failure && <ErrorNote {...failure} />}
     </header>
@@ -134,9 +128,9 @@ function Connection({ client }: { client: SessionState }): JSX.Element {
         </span>
       )}
       {client.outdated && (
-        <button type="button" class="button" onClick={() => location.reload()}>
+        <Button onClick={() => location.reload()}>
           Another version of the client runs now: load the page anew
-        </button>
+        </Button>
       )}
     </p>
   );
@@ -147,16 +141,14 @@ function ClearButton({ onClear }: { onClear(): void }): JSX.Element {
   const [asked, setAsked] = useState(false);
   if (!asked)
     return (
-      <button
-        type="button"
-        class="button"
-        aria-label="Clear"
+      <Button
+        icon="trash"
+        label="Clear"
         title="Forget every request, on disk too"
         onClick={() => setAsked(true)}
       >
-        <Icon name="trash" />
         <span class="wide-only">Clear</span>
-      </button>
+      </Button>
     );
   return (
     <button

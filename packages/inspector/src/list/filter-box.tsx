@@ -1,8 +1,8 @@
 // The filter's input, with the place of a mistake and its syntax below it.
 import type { JSX, RefObject } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
-import { Icon } from "../ui/icon.tsx";
 import type { ApiError } from "../api/call.ts";
+import { Button } from "../ui/button.tsx";
 import { FilterSyntax } from "./filter-syntax.tsx";
 
 /** The list follows what is typed after a pause of this length. */
@@ -72,18 +72,16 @@ export function FilterBox(props: FilterBoxProps): JSX.Element {
           onKeyDown={onKeyDown}
         />
         {text !== "" && (
-          <button
-            type="button"
-            class="button round"
-            aria-label="Clear the filter"
+          <Button
+            look="round"
+            icon="close"
+            label="Clear the filter"
             onClick={() => {
               setText("");
               apply("");
               props.inputRef.current?.focus();
             }}
-          >
-            <Icon name="close" />
-          </button>
+          />
         )}
         <button
           type="button"

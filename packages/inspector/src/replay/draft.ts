@@ -1,9 +1,24 @@
 // A request as a form shows it, and the order for the API that comes of it.
-import type { Exchange, HeaderLine, ReplayOrder } from "@expose/protocol";
+import type {
+  Exchange,
+  HeaderLine,
+  ReplayManyOrder,
+  ReplayOrder,
+} from "@expose/protocol";
 import { ApiError } from "../api/call.ts";
 import { toBase64 } from "../format/base64.ts";
 
-export interface Draft {
+/** Where a replay goes, and how. */
+export interface Aim {
+  readonly upstream: string;
+  readonly sign: string;
+  readonly withoutSecrets: boolean;
+}
+
+/** As it was. */
+export const NO_AIM: Aim = { upstream: "", sign: "", withoutSecrets: false };
+
+export interface Draft extends Aim {
   readonly method: string;
   readonly target: string;
   /** `Name: value`, one a line. */
@@ -11,9 +26,6 @@ export interface Draft {
   /** Undefined: it stays what it was, because it is not text that a form could hold. Lines end with LF. */
   readonly body: string | undefined;
   readonly times: number;
-  readonly upstream: string;
-  readonly sign: string;
-  readonly withoutSecrets: boolean;
 }
 
 /** More than this nobody edits in a text field. */
@@ -40,9 +52,7 @@ export function editableOf(exchange: Exchange, bytes: Uint8Array): Editable {
         .join("\n"),
       body: body?.text,
       times: 1,
-      upstream: "",
-      sign: "",
-      withoutSecrets: false,
+      ...NO_AIM,
     },
     lineBreak: body?.lineBreak ?? "\n",
   };
@@ -55,7 +65,7 @@ export function editableOf(exchange: Exchange, bytes: Uint8Array): Editable {
  */
 export function orderOf(original: Editable, draft: Draft): ReplayOrder {
   const before = original.draft;
-  const { method, target, headers, body, times, upstream, sign } = draft;
+  const { method, target, headers, body, times } = draft;
   return {
     ...(method !== before.method && { method }),
     ...(target !== before.target && { target }),
@@ -69,11 +79,30 @@ export function orderOf(original: Editable, draft: Draft): ReplayOrder {
         ),
       }),
     ...(times !== 1 && { times }),
-    ...(upstream.trim() !== "" && { upstream: upstream.trim() }),
-    ...(sign !== "" && { sign }),
-    ...(draft.withoutSecrets && { withoutSecrets: true }),
+    ...aimOf(draft),
   };
 }
+
+/** The order for the last ones that match. */
+export const orderManyOf = (
+  filter: string,
+  last: number,
+  aim: Aim,
+): ReplayManyOrder => ({
+  last,
+  ...(filter.trim() !== "" && { filter: filter.trim() }),
+  ...aimOf(aim),
+});
+
+const aimOf = ({
+  upstream,
+  sign,
+  withoutSecrets,
+}: Aim): Pick<ReplayOrder, "upstream" | "sign" | "withoutSecrets"> => ({
+  ...(upstream.trim() !== "" && { upstream: upstream.trim() }),
+  ...(sign !== "" && { sign }),
+  ...(withoutSecrets && { withoutSecrets }),
+});
 
 function parseHeaders(text: string): HeaderLine[] {
   return text.split("\n").flatMap((line, index) => {

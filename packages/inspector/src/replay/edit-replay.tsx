@@ -1,18 +1,26 @@
 // A request before it is sent once more: what is left alone goes out byte for byte.
 import type { Exchange, ReplayAnswer } from "@expose/protocol";
+import { MAX_REPLAY_TIMES } from "@expose/protocol/inspector-api";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { call, callBytes } from "../api/call.ts";
 import { bodyPath, exchangePath } from "../api/paths.ts";
 import { replay } from "../api/replay.ts";
+import { Button } from "../ui/button.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { ErrorNote } from "../ui/error-note.tsx";
 import { useLoad } from "../ui/use-load.ts";
+import { useTask } from "../ui/use-task.ts";
 import { editableOf, orderOf, type Draft, type Editable } from "./draft.ts";
-import { NumberField, SignField, TextField } from "./fields.tsx";
+import {
+  AimFields,
+  NumberField,
+  TextArea,
+  TextField,
+  WithoutSecretsField,
+} from "./fields.tsx";
+import { OrderForm } from "./order-form.tsx";
 import { ReplayResults } from "./results.tsx";
-
-const MAX_TIMES = 100;
 
 export interface EditReplayProps {
   readonly id: string;
@@ -50,123 +58,91 @@ function Form(
 ): JSX.Element {
   const { id, exchange, original, secrets } = props;
   const [draft, setDraft] = useState(original.draft);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
   const [answer, setAnswer] = useState<ReplayAnswer>();
+  const task = useTask();
   const set = (changes: Partial<Draft>): void =>
     setDraft((old) => ({ ...old, ...changes }));
-
-  const send = async (): Promise<void> => {
-    setBusy(true);
-    setError(undefined);
+  const send = (): void => {
     setAnswer(undefined);
-    try {
-      const result = await replay(id, orderOf(original, draft));
-      const [only, ...others] = result.results;
-      if (only?.id && others.length === 0) props.onShow(only.id);
-      else setAnswer(result);
-    } catch (reason) {
-      setError(reason);
-    } finally {
-      setBusy(false);
-    }
+    task.start(
+      async () => replay(id, orderOf(original, draft)),
+      (result) => {
+        const [only, ...others] = result.results;
+        if (only?.id && others.length === 0) props.onShow(only.id);
+        else setAnswer(result);
+      },
+    );
   };
 
   return (
-    <form
-      class="edit"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void send();
-      }}
-      onKeyDown={(event) => {
-        if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-        event.preventDefault();
-        void send();
-      }}
-    >
-      <div class="edit-line">
-        <TextField
-          label="Method"
-          name="method"
-          value={draft.method}
-          onValue={(method) => set({ method })}
-        />
-        <TextField
-          label="Path and query"
-          name="target"
-          grow
-          first
-          value={draft.target}
-          onValue={(target) => set({ target })}
-        />
-      </div>
-      <label>
-        Headers, one a line
-        <textarea
+    <>
+      <OrderForm
+        task={task}
+        send="Send"
+        doing="replay it"
+        onSend={send}
+        beside={
+          <>
+            <Button onClick={() => setDraft(original.draft)}>
+              Undo all edits
+            </Button>
+            <span class="quiet">
+              {isEdited(original.draft, draft)
+                ? "Edited; all else goes out byte for byte."
+                : "Nothing is edited: it goes out byte for byte."}
+            </span>
+          </>
+        }
+      >
+        <div class="edit-line">
+          <TextField
+            label="Method"
+            name="method"
+            value={draft.method}
+            onValue={(method) => set({ method })}
+          />
+          <TextField
+            label="Path and query"
+            name="target"
+            grow
+            first
+            value={draft.target}
+            onValue={(target) => set({ target })}
+          />
+        </div>
+        <TextArea
+          label="Headers, one a line"
           name="headers"
           rows={7}
-          spellcheck={false}
           value={draft.headers}
-          onInput={(event) => set({ headers: event.currentTarget.value })}
+          onValue={(headers) => set({ headers })}
         />
-      </label>
-      <BodyField body={draft.body} onBody={(body) => set({ body })} />
-      <div class="edit-line">
-        <NumberField
-          label="Times"
-          name="times"
-          max={MAX_TIMES}
-          value={draft.times}
-          onValue={(times) => set({ times })}
-        />
-        <TextField
-          label="To another local service"
-          name="upstream"
-          grow
-          placeholder={exchange.upstream}
-          value={draft.upstream}
-          onValue={(upstream) => set({ upstream })}
-        />
-        <SignField
-          secrets={secrets}
-          value={draft.sign}
-          onValue={(sign) => set({ sign })}
-        />
-      </div>
-      {exchange.redacted.length > 0 && (
-        <label class="check">
-          <input
-            type="checkbox"
-            name="withoutSecrets"
-            checked={draft.withoutSecrets}
-            onChange={(event) =>
-              set({ withoutSecrets: event.currentTarget.checked })
-            }
+        <BodyField body={draft.body} onBody={(body) => set({ body })} />
+        <div class="edit-line">
+          <NumberField
+            label="Times"
+            name="times"
+            max={MAX_REPLAY_TIMES}
+            value={draft.times}
+            onValue={(times) => set({ times })}
           />
-          {`Send it without what is redacted: ${exchange.redacted.join(", ")}`}
-        </label>
-      )}
-      {error !== undefined && <ErrorNote error={error} doing="replay it" />}
+          <AimFields
+            aim={draft}
+            secrets={secrets}
+            usual={exchange.upstream}
+            onAim={set}
+          />
+        </div>
+        {exchange.redacted.length > 0 && (
+          <WithoutSecretsField
+            aim={draft}
+            label={`Send it without what is redacted: ${exchange.redacted.join(", ")}`}
+            onAim={set}
+          />
+        )}
+      </OrderForm>
       {answer && <ReplayResults answer={answer} onShow={props.onShow} />}
-      <div class="edit-actions">
-        <button type="submit" class="button strong" disabled={busy}>
-          {busy ? "Sending…" : "Send"}
-        </button>
-        <button
-          type="button"
-          class="button"
-          onClick={() => setDraft(original.draft)}
-        >
-          Undo all edits
-        </button>
-        <span class="quiet">
-          {isEdited(original.draft, draft)
-            ? "Edited; all else goes out byte for byte."
-            : "Nothing is edited: it goes out byte for byte."}
-        </span>
-      </div>
-    </form>
+    </>
   );
 }
 
@@ -191,15 +167,12 @@ function BodyField(props: {
       </p>
     );
   return (
-    <label>
-      Body
-      <textarea
-        name="body"
-        rows={10}
-        spellcheck={false}
-        value={body}
-        onInput={(event) => onBody(event.currentTarget.value)}
-      />
-    </label>
+    <TextArea
+      label="Body"
+      name="body"
+      rows={10}
+      value={body}
+      onValue={onBody}
+    />
   );
 }

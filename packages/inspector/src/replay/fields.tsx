@@ -1,6 +1,7 @@
 // Fields that the forms of this folder share.
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import type { Aim } from "./draft.ts";
 
 export interface TextFieldProps {
   readonly label: string;
@@ -65,31 +66,89 @@ export function NumberField(props: NumberFieldProps): JSX.Element {
   );
 }
 
-export interface SignFieldProps {
+export interface AimFieldsProps {
+  readonly aim: Aim;
   /** Providers whose secret is configured. */
   readonly secrets: readonly string[];
+  /** Where it goes when nothing is said. */
+  readonly usual: string;
+  onAim(changes: Partial<Aim>): void;
+}
+
+/** Where to, and whom to sign for; that one only if there is a secret to sign with. */
+export function AimFields(props: AimFieldsProps): JSX.Element {
+  const { aim, secrets, usual, onAim } = props;
+  return (
+    <>
+      <TextField
+        label="To another local service"
+        name="upstream"
+        grow
+        placeholder={usual}
+        value={aim.upstream}
+        onValue={(upstream) => onAim({ upstream })}
+      />
+      {secrets.length > 0 && (
+        <label>
+          Sign again for
+          <select
+            name="sign"
+            value={aim.sign}
+            onChange={(event) => onAim({ sign: event.currentTarget.value })}
+          >
+            <option value="">nobody</option>
+            {secrets.map((name) => (
+              <option key={name} value={name}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+    </>
+  );
+}
+
+/** Whether to send what has lost its secrets. */
+export function WithoutSecretsField(props: {
+  aim: Aim;
+  label: string;
+  onAim(changes: Partial<Aim>): void;
+}): JSX.Element {
+  return (
+    <label class="check">
+      <input
+        type="checkbox"
+        name="withoutSecrets"
+        checked={props.aim.withoutSecrets}
+        onChange={(event) =>
+          props.onAim({ withoutSecrets: event.currentTarget.checked })
+        }
+      />
+      {props.label}
+    </label>
+  );
+}
+
+export interface TextAreaProps {
+  readonly label: string;
+  readonly name: string;
+  readonly rows: number;
   readonly value: string;
   onValue(value: string): void;
 }
 
-/** Nothing while no secret is configured. */
-export function SignField(props: SignFieldProps): JSX.Element | null {
-  if (props.secrets.length === 0) return null;
+export function TextArea(props: TextAreaProps): JSX.Element {
   return (
     <label>
-      Sign again for
-      <select
-        name="sign"
+      {props.label}
+      <textarea
+        name={props.name}
+        rows={props.rows}
+        spellcheck={false}
         value={props.value}
-        onChange={(event) => props.onValue(event.currentTarget.value)}
-      >
-        <option value="">nobody</option>
-        {props.secrets.map((name) => (
-          <option key={name} value={name}>
-            {name}
-          </option>
-        ))}
-      </select>
+        onInput={(event) => props.onValue(event.currentTarget.value)}
+      />
     </label>
   );
 }

@@ -1,18 +1,22 @@
 // Replays the last ones that match, say after a change of the code, and shows what came out differently.
-import type {
-  ExchangeSummary,
-  ReplayManyAnswer,
-  ReplayManyOrder,
-} from "@expose/protocol";
+import type { ExchangeSummary, ReplayManyAnswer } from "@expose/protocol";
+import { MAX_REPLAY_LAST } from "@expose/protocol/inspector-api";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { call } from "../api/call.ts";
 import { replaysPath } from "../api/paths.ts";
 import { Dialog } from "../ui/dialog.tsx";
-import { ErrorNote } from "../ui/error-note.tsx";
-import { NumberField, SignField, TextField } from "./fields.tsx";
-
-const MAX_LAST = 200;
+import { Table } from "../ui/table.tsx";
+import { useTask } from "../ui/use-task.ts";
+import { NO_AIM, orderManyOf, type Aim } from "./draft.ts";
+import {
+  AimFields,
+  NumberField,
+  TextField,
+  WithoutSecretsField,
+} from "./fields.tsx";
+import { OrderForm } from "./order-form.tsx";
+import { ClassCell, countDiffering } from "./results.tsx";
 
 export interface ReplayManyProps {
   /** The list's. */
@@ -25,36 +29,20 @@ export interface ReplayManyProps {
 }
 
 export function ReplayMany(props: ReplayManyProps): JSX.Element {
-  const [order, setOrder] = useState({
-    filter: props.filter,
-    last: 10,
-    upstream: "",
-    sign: "",
-    withoutSecrets: false,
-  });
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
+  const [filter, setFilter] = useState(props.filter);
+  const [last, setLast] = useState(10);
+  const [aim, setAim] = useState(NO_AIM);
   const [answer, setAnswer] = useState<ReplayManyAnswer>();
-  const set = (changes: Partial<typeof order>): void =>
-    setOrder((old) => ({ ...old, ...changes }));
-  const send = async (): Promise<void> => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      const { filter, last, upstream, sign, withoutSecrets } = order;
-      const json: ReplayManyOrder = {
-        last,
-        ...(filter.trim() !== "" && { filter: filter.trim() }),
-        ...(upstream.trim() !== "" && { upstream: upstream.trim() }),
-        ...(sign !== "" && { sign }),
-        ...(withoutSecrets && { withoutSecrets }),
-      };
-      setAnswer(await call(replaysPath, { method: "POST", json }));
-    } catch (reason) {
-      setError(reason);
-    } finally {
-      setBusy(false);
-    }
+  const task = useTask();
+  const changeAim = (changes: Partial<Aim>): void =>
+    setAim((old) => ({ ...old, ...changes }));
+  const send = (): void => {
+    setAnswer(undefined);
+    const json = orderManyOf(filter, last, aim);
+    task.start(
+      () => call<ReplayManyAnswer>(replaysPath, { method: "POST", json }),
+      setAnswer,
+    );
   };
   return (
     <Dialog
@@ -62,20 +50,14 @@ export function ReplayMany(props: ReplayManyProps): JSX.Element {
       wide
       onClose={props.onClose}
     >
-      <form
-        class="edit"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void send();
-        }}
-      >
+      <OrderForm task={task} send="Replay" doing="replay them" onSend={send}>
         <div class="edit-line">
           <NumberField
             label="How many"
             name="last"
-            max={MAX_LAST}
-            value={order.last}
-            onValue={(last) => set({ last })}
+            max={MAX_REPLAY_LAST}
+            value={last}
+            onValue={setLast}
           />
           <TextField
             label="Filter"
@@ -83,103 +65,66 @@ export function ReplayMany(props: ReplayManyProps): JSX.Element {
             grow
             first
             placeholder="all"
-            value={order.filter}
-            onValue={(filter) => set({ filter })}
+            value={filter}
+            onValue={setFilter}
           />
         </div>
         <div class="edit-line">
-          <TextField
-            label="To another local service"
-            name="upstream"
-            grow
-            placeholder="where each went"
-            value={order.upstream}
-            onValue={(upstream) => set({ upstream })}
-          />
-          <SignField
+          <AimFields
+            aim={aim}
             secrets={props.secrets}
-            value={order.sign}
-            onValue={(sign) => set({ sign })}
+            usual="where each went"
+            onAim={changeAim}
           />
         </div>
-        <label class="check">
-          <input
-            type="checkbox"
-            name="withoutSecrets"
-            checked={order.withoutSecrets}
-            onChange={(event) =>
-              set({ withoutSecrets: event.currentTarget.checked })
-            }
-          />
-          Send them without headers that are redacted
-        </label>
-        {error !== undefined && <ErrorNote error={error} doing="replay them" />}
-        <div class="edit-actions">
-          <button type="submit" class="button strong" disabled={busy}>
-            {busy ? "Sending…" : "Replay"}
-          </button>
-        </div>
-      </form>
+        <WithoutSecretsField
+          aim={aim}
+          label="Send them without headers that are redacted"
+          onAim={changeAim}
+        />
+      </OrderForm>
       {answer && (
-        <Table answer={answer} rows={props.rows} onShow={props.onShow} />
+        <Results answer={answer} rows={props.rows} onShow={props.onShow} />
       )}
     </Dialog>
   );
 }
 
-function Table(props: {
+function Results(props: {
   answer: ReplayManyAnswer;
   rows: readonly ExchangeSummary[];
   onShow(id: string): void;
 }): JSX.Element {
   const { results } = props.answer;
-  const differing = results.filter(({ sameClass }) => !sameClass).length;
+  if (results.length === 0) return <p role="status">Nothing matched.</p>;
   return (
     <>
       <p role="status">
-        {results.length === 0
-          ? "Nothing matched."
-          : differing === 0
-            ? `${results.length} replayed: all in the class of before.`
-            : `${results.length} replayed: ${differing} not in the class of before.`}
+        {`${results.length} replayed: ${countDiffering(results)} the class of before.`}
       </p>
-      {results.length > 0 && (
-        <table class="changes">
-          <caption>What changed</caption>
-          <thead>
-            <tr>
-              <th scope="col">Request</th>
-              <th scope="col">Before</th>
-              <th scope="col">After</th>
-              <th scope="col">Class</th>
-              <th scope="col">Changes</th>
-            </tr>
-          </thead>
-          <tbody>
-            {results.map((result) => (
-              <tr key={result.original}>
-                <th scope="row">
-                  <button
-                    type="button"
-                    class="link"
-                    onClick={() =>
-                      props.onShow(result.replay ?? result.original)
-                    }
-                  >
-                    {nameOf(result.original, props.rows)}
-                  </button>
-                </th>
-                <td>{result.before ?? "none"}</td>
-                <td>{result.error?.message ?? result.after ?? "none"}</td>
-                <td class={result.sameClass ? "" : "tone-bad"}>
-                  {result.sameClass ? "● same" : "▲ differs"}
-                </td>
-                <td>{result.changes ?? ""}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
+      <Table
+        look="changes"
+        caption="What changed"
+        columns={["Request", "Before", "After", "Class", "Changes"]}
+      >
+        {results.map((result) => (
+          <tr key={result.original}>
+            <th scope="row">
+              <button
+                type="button"
+                class="link"
+                onClick={() => props.onShow(result.replay ?? result.original)}
+              >
+                {nameOf(result.original, props.rows)}
+              </button>
+            </th>
+            <td>{result.before ?? "none"}</td>
+            <td>{result.error?.message ?? result.after ?? "none"}</td>
+            <ClassCell same={result.sameClass} />
+            <td>{result.changes ?? ""}</td>
+          </tr>
+        ))}
+      </Table>
     </>
   );
 }

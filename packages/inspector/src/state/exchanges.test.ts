@@ -70,3 +70,30 @@ test("what is cleared does not come back with what was gathered before", () => {
   vi.advanceTimersByTime(1_000);
   expect(exchanges.state.value.rows).toEqual([]);
 });
+
+test("what comes while the API looks for what is new is looked for as well", async () => {
+  const { exchanges } = startList();
+  const answers: ((...items: ExchangeSummary[]) => void)[] = [];
+  vi.stubGlobal(
+    "fetch",
+    () =>
+      new Promise((resolve) =>
+        answers.push((...items) => resolve(Response.json({ items }))),
+      ),
+  );
+  onTestFinished(() => void vi.unstubAllGlobals());
+  exchanges.setFilter("path:/*");
+  answers[0]!();
+  await vi.advanceTimersByTimeAsync(0);
+  exchanges.apply(summary(1));
+  await vi.advanceTimersByTimeAsync(500);
+  expect(answers).toHaveLength(2);
+  exchanges.apply(summary(2));
+  await vi.advanceTimersByTimeAsync(100);
+  answers[1]!(summary(1));
+  await vi.advanceTimersByTimeAsync(500);
+  answers[2]!(summary(2), summary(1));
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(exchanges.state.value.rows).toHaveLength(2);
+  expect(answers).toHaveLength(3);
+});

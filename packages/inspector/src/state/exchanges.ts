@@ -52,6 +52,8 @@ export class Exchanges {
   #gatherTimer: ReturnType<typeof setTimeout> | undefined;
   #refreshTimer: ReturnType<typeof setTimeout> | undefined;
   #refreshMs = REFRESH_MS;
+  /** More came while the API was being asked, which it may not have had yet. */
+  #refreshAgain = false;
 
   /** Loads the newest page anew and keeps what is shown until it is there. Also after the connection was lost. */
   async reload(): Promise<void> {
@@ -223,6 +225,7 @@ export class Exchanges {
   }
 
   #refreshSoon(): void {
+    this.#refreshAgain = true;
     if (this.#refreshTimer !== undefined) return;
     this.#refreshTimer = setTimeout(
       () => void this.#refresh(),
@@ -233,6 +236,7 @@ export class Exchanges {
   async #refresh(): Promise<void> {
     const generation = this.#generation;
     const startedAt = performance.now();
+    this.#refreshAgain = false;
     try {
       const page = await this.#fetchPage();
       if (generation !== this.#generation || this.state.value.paused) return;
@@ -247,6 +251,7 @@ export class Exchanges {
         REFRESH_MS,
         4 * (performance.now() - startedAt),
       );
+      if (this.#refreshAgain) this.#refreshSoon();
     }
   }
 }

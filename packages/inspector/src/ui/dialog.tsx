@@ -1,7 +1,7 @@
 // A modal dialog of the browser's own: it keeps the focus inside, closes with Escape and gives the focus back.
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
-import { Icon } from "./icon.tsx";
+import { Button } from "./button.tsx";
 
 export interface DialogProps {
   readonly title: string;
@@ -34,15 +34,13 @@ export function Dialog(props: DialogProps): JSX.Element {
     >
       <div class="dialog-head">
         <h2 id={titleId}>{props.title}</h2>
-        <button
-          type="button"
-          class="button round"
-          aria-label="Close"
+        <Button
+          look="round"
+          icon="close"
+          label="Close"
           title="Close (Esc)"
           onClick={props.onClose}
-        >
-          <Icon name="close" />
-        </button>
+        />
       </div>
       <div class="dialog-body">{props.children}</div>
     </dialog>

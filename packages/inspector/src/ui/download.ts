@@ -7,11 +7,7 @@ const KEPT_MS = 60_000;
 /** @throws ApiError: then nothing is saved */
 export async function download(path: string, name: string): Promise<void> {
   const { bytes } = await callBytes(path);
-  saveBytes(bytes, name);
-}
-
-/** Saves bytes. As what they are is not for the browser to know: it saves, and opens nothing. */
-export function saveBytes(bytes: Uint8Array<ArrayBuffer>, name: string): void {
+  // As what they are is not for the browser to know: it saves, and opens nothing.
   const url = URL.createObjectURL(
     new Blob([bytes], { type: "application/octet-stream" }),
   );

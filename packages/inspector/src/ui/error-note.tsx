@@ -1,6 +1,7 @@
 // An error, shown where it happened.
 import type { JSX } from "preact";
 import { ApiError } from "../api/call.ts";
+import { Button } from "./button.tsx";
 
 export interface ErrorNoteProps {
   readonly error: unknown;
@@ -18,11 +19,7 @@ export function ErrorNote(props: ErrorNoteProps): JSX.Element {
         {error instanceof Error ? error.message : String(error)}
         {error instanceof ApiError && <code>{` ${error.code}`}</code>}
       </p>
-      {onRetry && (
-        <button type="button" class="button" onClick={onRetry}>
-          Try again
-        </button>
-      )}
+      {onRetry && <Button onClick={onRetry}>Try again</Button>}
     </div>
   );
 }
