@@ -10,6 +10,7 @@ export * from "./lent-reads.ts";
 export * from "./limits.ts";
 export * from "./message-stream.ts";
 export * from "./messages.ts";
+export * from "./page-policy.ts";
 export * from "./path-meter.ts";
 export * from "./receive-window.ts";
 export * from "./ssh-flow.ts";

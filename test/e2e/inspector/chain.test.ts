@@ -2,13 +2,13 @@
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import { PAGE_POLICY } from "@expose/protocol";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { startExpose, useCliHome } from "../../harness/cli.ts";
 import { findInspector } from "../../harness/inspector.ts";
 import { until, useBrowser } from "../../harness/inspector/browser.ts";
-import { CONTENT_SECURITY_POLICY } from "../../harness/inspector/fake-client.ts";
 import { startWebShop } from "../../harness/inspector/web-shop.ts";
 import { visit } from "../../harness/visit.ts";
 import {
@@ -58,9 +58,7 @@ describeIngress("the inspector's page", (ingress) => {
 
   it("shows where to begin, and each request as it comes, under the policy that the other tests use", async () => {
     const { page, url, asked, answer } = await openShop("begin");
-    expect(answer.headers()["content-security-policy"]).toBe(
-      CONTENT_SECURITY_POLICY,
-    );
+    expect(answer.headers()["content-security-policy"]).toBe(PAGE_POLICY);
     await page.locator(".empty").getByText(url).waitFor();
     await asked("/hello?a=1");
     await row(page, "/hello?a=1").waitFor();

@@ -9,16 +9,17 @@ import {
 } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
-import type {
-  BodyView,
-  Comparison,
-  Exchange,
-  ExchangeMessage,
-  ExchangeSummary,
-  InspectorError,
-  InspectorStatus,
-  ReplayAnswer,
-  ReplayManyAnswer,
+import {
+  PAGE_POLICY,
+  type BodyView,
+  type Comparison,
+  type Exchange,
+  type ExchangeMessage,
+  type ExchangeSummary,
+  type InspectorError,
+  type InspectorStatus,
+  type ReplayAnswer,
+  type ReplayManyAnswer,
 } from "@expose/protocol";
 import { onTestFinished } from "vitest";
 
@@ -86,7 +87,7 @@ export class FakeClient {
     void this.#answer(request, response);
   });
   url = "";
-  contentSecurityPolicy = CONTENT_SECURITY_POLICY;
+  contentSecurityPolicy: string = PAGE_POLICY;
 
   /** How many follow the events. */
   get followers(): number {
@@ -222,22 +223,6 @@ export async function startFakeClient(port = 0): Promise<FakeClient> {
   onTestFinished(() => client.close());
   return client;
 }
-
-/** As the real server sends it; test/e2e/inspector-page.test.ts compares them. */
-export const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' blob: data:",
-  "font-src 'self'",
-  "connect-src 'self'",
-  "manifest-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'",
-  "trusted-types 'none'",
-].join("; ");
 
 const UNKNOWN = {
   error: { code: "exchange-unknown", message: "There is no such exchange." },

@@ -1,27 +1,9 @@
 // Answers of the inspector, each with the headers that keep a browser from making more of it than it is.
 import type { ServerResponse } from "node:http";
-
-/**
- * Nothing is loaded from elsewhere, nothing inline runs, nobody frames the page. `blob:` and `data:` are for images that
- * the page makes of captured bytes.
- */
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' blob: data:",
-  "font-src 'self'",
-  "connect-src 'self'",
-  "manifest-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'",
-  "trusted-types 'none'",
-].join("; ");
+import { PAGE_POLICY } from "@expose/protocol";
 
 const SECURITY_HEADERS = {
-  "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+  "Content-Security-Policy": PAGE_POLICY,
   "X-Content-Type-Options": "nosniff",
   "X-Frame-Options": "DENY",
   "Referrer-Policy": "no-referrer",
