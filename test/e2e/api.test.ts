@@ -1,4 +1,8 @@
-// The ways to end what the Node API has opened: by a block's end, by an AbortSignal, and by nobody.
+// What the Node API gives beside a URL, and the ways to end it: by a block's end, by an AbortSignal, and by nobody.
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { describeIngress, startWorld, type World } from "../harness/worlds.ts";
 
@@ -49,6 +53,24 @@ describeIngress("the Node API", (ingress) => {
     await expect(tunnel.closed).resolves.toBeUndefined();
     expect(tunnel.state).toBe("closed");
     expect(await isFree("stopped")).toBe(true);
+  });
+
+  it("says where the inspector of a tunnel is, once it is there", async () => {
+    const stateFolder = mkdtempSync(join(tmpdir(), "expose-api-"));
+    onTestFinished(() => rmSync(stateFolder, { recursive: true }));
+    const tunnel = await world.expose({
+      port: 8080,
+      name: "inspected",
+      inspect: { port: 0, stateFolder },
+    });
+    onTestFinished(() => tunnel.close());
+    expect(tunnel.inspectorUrl).toBeUndefined();
+    const [{ url }] = (await once(tunnel, "inspecting")) as [{ url: string }];
+    expect(tunnel.inspectorUrl).toBe(url);
+    const answer = await fetch(`${url}/api/tunnels`);
+    expect(await answer.json()).toMatchObject({
+      tunnels: [{ name: "inspected", public_url: tunnel.url }],
+    });
   });
 
   it("gives up an attempt at an AbortSignal that has fired", async () => {

@@ -59,12 +59,12 @@ export async function openBare(options: BareOptions): Promise<BareTunnel> {
   const spec = resolveUpstreamSpec(options);
   await validateUpstream(spec, { ca: options.upstreamCa });
   refuseOwnInspector(spec);
+  const connector = await createConnector(options);
   const upstream = createUpstream(spec, {
     ca: options.upstreamCa,
     eager: true,
     isForbidden: leadsToOwnInspector,
   });
-  const connector = await createConnector(options);
   const tunnel = new ReconnectingBareTunnel(
     formatUpstreamSpec(spec),
     upstream,
@@ -87,6 +87,8 @@ class ReconnectingBareTunnel
   readonly upstream: string;
   readonly server: string;
   readonly closed: Promise<void>;
+  /** Nobody looks on at a bare tunnel. */
+  readonly inspectorUrl = undefined;
   remotePort: number;
   reach: BareReach = { knock: "silent", binding: "unknown" };
   readonly #local: Upstream;

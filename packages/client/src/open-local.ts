@@ -114,6 +114,8 @@ class LocalForwardSet implements LocalForwards {
 
 class LocalForward extends EventEmitter<TunnelEvents> implements Tunnel {
   readonly closed: Promise<void>;
+  /** Nobody looks on at a local forward. */
+  readonly inspectorUrl = undefined;
   readonly #spec: LocalForwardSpec;
   readonly #set: LocalForwardSet;
   readonly #current: () => SshConnection | undefined;

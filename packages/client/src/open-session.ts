@@ -34,8 +34,7 @@ export interface SessionEvents {
   reconnecting: TunnelEvents["reconnecting"];
   reconnected: [info: { downMs: number }];
   closed: TunnelEvents["closed"];
-  /** The inspector's page can be visited, on this machine. */
-  inspecting: [info: { url: string }];
+  inspecting: TunnelEvents["inspecting"];
 }
 
 /** Tunnels over one SSH connection. */
@@ -138,6 +137,8 @@ class EdgeSession extends EventEmitter<SessionEvents> implements Session {
       onUrl: (url) => {
         this.inspectorUrl = url;
         this.emit("inspecting", { url });
+        for (const tunnel of this.#tunnels.values())
+          tunnel.emit("inspecting", { url });
       },
       onWebhook: (summary) => {
         for (const tunnel of this.#tunnels.values())

@@ -74,9 +74,33 @@ export function createSessionInspection(
   async function start(): Promise<Inspection | undefined> {
     // Whoever waits for the tunnel is told first.
     await new Promise((resolve) => setImmediate(resolve));
+    const inspection = await load();
+    if (!inspection || closed) {
+      early.giveUp();
+      return inspection;
+    }
+    const { url } = inspection;
+    early.ready((tunnel) =>
+      inspection.tap({
+        tunnel: tunnel.name,
+        origin: originOf(tunnel.url),
+        upstream: tunnel.upstream,
+      }),
+    );
+    inspection.store.subscribe(watchWebhooks((each) => host.onWebhook(each)));
+    explains = true;
+    // What a listener throws is its owner's bug, and goes where those of all listeners go.
+    if (url !== undefined)
+      process.nextTick(() => {
+        if (!closed) host.onUrl(url);
+      });
+    return inspection;
+  }
+
+  async function load(): Promise<Inspection | undefined> {
     try {
       const { startInspection } = await import("./inspect/start-inspection.ts");
-      const inspection = await startInspection({
+      return await startInspection({
         settings,
         stateFolder:
           settings.stateFolder ??
@@ -86,15 +110,7 @@ export function createSessionInspection(
         openUpstream: openReplayUpstream,
         warn: (sentence) => host.log?.warn(sentence),
       });
-      early.ready(({ name, url, upstream }) =>
-        inspection.tap({ tunnel: name, origin: originOf(url), upstream }),
-      );
-      inspection.store.subscribe(watchWebhooks((each) => host.onWebhook(each)));
-      explains = true;
-      if (inspection.url !== undefined && !closed) host.onUrl(inspection.url);
-      return inspection;
     } catch (error) {
-      early.giveUp();
       host.log?.warn(
         `The inspector did not start, and the tunnel goes on without it: ${messageOf(error)}`,
       );

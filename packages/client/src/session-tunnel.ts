@@ -21,6 +21,7 @@ import type { SessionState, Tunnel, TunnelEvents } from "./tunnel.ts";
 export interface TunnelHost {
   readonly state: SessionState;
   readonly latencyMs: number | undefined;
+  readonly inspectorUrl?: string | undefined;
   /** Looks on at the tunnel's connections; absent without an inspector. */
   readonly inspection?: SessionInspection | undefined;
   /** Forgets a tunnel that its owner closes. */
@@ -94,6 +95,9 @@ export class SessionTunnel
   }
   get latencyMs(): number | undefined {
     return this.#host.latencyMs;
+  }
+  get inspectorUrl(): string | undefined {
+    return this.#host.inspectorUrl;
   }
 
   /** Connects to the local service for something other than a visitor. */

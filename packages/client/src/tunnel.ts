@@ -39,6 +39,8 @@ export interface TunnelEvents {
   ];
   /** The tunnel is back under the same URL. */
   reconnected: [info: { url: string; downMs: number }];
+  /** The inspector's page can be visited, on this machine. */
+  inspecting: [info: { url: string }];
   /** The local service began or ceased to answer. */
   upstream: [info: { state: "up" | "down"; reason: string | undefined }];
   /** Last event. `error` is absent after close(). */
@@ -60,6 +62,8 @@ export interface Tunnel extends EventEmitter<TunnelEvents>, AsyncDisposable {
   readonly openConnections: number;
   /** Round trip to the edge in milliseconds, as last measured. */
   readonly latencyMs: number | undefined;
+  /** Where the inspector's page is, on this machine; undefined until it is there, and without an inspector. */
+  readonly inspectorUrl: string | undefined;
   /**
    * Closes the tunnel: no new connections, open ones are cut after the response bytes in hand were passed on, the name
    * is released. Does not stop the local service. Idempotent; never throws.

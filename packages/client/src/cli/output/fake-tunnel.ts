@@ -12,6 +12,7 @@ export function fakeTunnel(fields: Partial<Tunnel> = {}): Tunnel {
     state: "online" as const,
     openConnections: 0,
     latencyMs: 23,
+    inspectorUrl: undefined,
     close: () => Promise.resolve(),
     closed: Promise.resolve(),
     [Symbol.asyncDispose]: () => Promise.resolve(),
