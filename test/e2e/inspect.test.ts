@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
+import type { SessionOptions } from "@expose/client";
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from "vitest";
 import { echo, startUpstream } from "../harness/upstreams.ts";
 import { visit } from "../harness/visit.ts";
 import { describeIngress, startWorld, type World } from "../harness/worlds.ts";
@@ -88,14 +89,23 @@ describeIngress("the inspector", (ingress) => {
   });
 
   it("keeps nothing and serves nothing unless it is asked to", async () => {
-    const stateFolder = await useStateFolder();
+    // Where it would be kept by default.
+    const home = await useStateFolder();
+    vi.stubEnv("XDG_STATE_HOME", home);
+    onTestFinished(() => void vi.unstubAllEnvs());
     const upstream = await startUpstream(echo);
-    const session = await world.openSession({ inspect: false });
-    onTestFinished(() => session.close());
-    const tunnel = await session.open({ port: upstream.port, name: "unseen" });
-    await visit(tunnel.url, "/");
-    expect(session.inspectorUrl).toBeUndefined();
-    expect(await readdir(stateFolder)).toEqual([]);
+    const run = async (more: SessionOptions) => {
+      const session = await world.openSession(more);
+      const tunnel = await session.open({ port: upstream.port });
+      await visit(tunnel.url, "/");
+      // Whatever had begun is there when this is over.
+      await session.close();
+      return session.inspectorUrl;
+    };
+    expect(await run({})).toBeUndefined();
+    expect(await readdir(home)).toEqual([]);
+    await run({ inspect: { port: 0 } });
+    expect(await readdir(join(home, "expose"))).toContain("history.sqlite");
   });
 });
 
