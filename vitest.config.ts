@@ -1,8 +1,10 @@
 // The test projects. No retries anywhere: a test that fails now and then is a bug.
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./infra/dev/longest-first.mjs";
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: { name: "unit", include: ["packages/*/src/**/*.test.ts"] },

@@ -7,6 +7,9 @@ import { readReport } from "./vitest-report.mjs";
 // A part that hangs must fail and not hold CI up.
 const PART_LIMIT_MS = 15 * 60_000;
 
+// As many as CI has processors; vitest's own choice there is one.
+const TWO_FILES = ["--maxWorkers=2"];
+
 /**
  * @typedef {{ passed: number, failed: number, problems: string[] }} Tally
  * @type {Record<string, () => Promise<Tally>>}
@@ -25,14 +28,14 @@ export const parts = {
         ...["--noEmit", "--project", "packages/inspector"],
       ),
     ),
-  // Nothing in them is shared, so two at a time. The others listen on ports that a newcomer would, and time whole programs.
-  unit: () => vitest("unit", "--maxWorkers=2"),
+  // Two files at a time: tests of different files share no port, folder or account, and wait for one another's sake nowhere.
+  unit: () => vitest("unit", ...TWO_FILES),
   arch: () => vitest("arch"),
-  e2e: () => vitest("e2e"),
-  browser: () => vitest("browser"),
+  e2e: () => vitest("e2e", ...TWO_FILES),
+  browser: () => vitest("browser", ...TWO_FILES),
   // Empty until its first suite; vitest fails when it finds no tests.
   ...(existsSync(inRoot("test/conformance")) && {
-    conformance: () => vitest("conformance"),
+    conformance: () => vitest("conformance", ...TWO_FILES),
   }),
 };
 

@@ -41,7 +41,11 @@ export async function keepOpen(
     try {
       for (const tunnel of opened.tunnels) follow(tunnel, output);
       output.ready(opened.session, opened.tunnels);
-      tellOfInspector(opened.inspected, output, signal);
+      tellOfInspector(
+        opened.inspected,
+        output,
+        AbortSignal.any([signal, closing.signal]),
+      );
       for (const text of opened.notices ?? []) output.notice(text);
       if (flags.qr) for (const { url } of opened.tunnels) output.qr(url);
       void tellOfService(opened, output, closing.signal);
@@ -66,13 +70,13 @@ export const noticeLog = (notice: (text: string) => void): SessionLog => ({
 function tellOfInspector(
   session: OpenedTunnels["inspected"],
   output: Output,
-  signal: AbortSignal,
+  over: AbortSignal,
 ): void {
   if (session?.inspectorUrl !== undefined)
     return output.inspecting(session.inspectorUrl);
   session?.on("inspecting", ({ url }) => {
     // It may be there just when nobody wants it any more.
-    if (!signal.aborted) output.inspecting(url);
+    if (!over.aborted) output.inspecting(url);
   });
 }
 
