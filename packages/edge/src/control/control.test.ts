@@ -4,9 +4,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { encodeMessage, type EdgeMessage } from "@expose/protocol";
 import type { RequestRecord } from "../access-log/record.ts";
 import type { Forward } from "../ingress/forward.ts";
+import type { PlainSession } from "../ingress/handlers.ts";
 import type { IngressSession } from "../ingress/ingress.ts";
 import { createResumeTokens } from "../routes/resume.ts";
 import { createRouteTable, type RouteTable } from "../routes/table.ts";
+import { Closable } from "../util/closable.ts";
 import { createControl, type Control } from "./control.ts";
 
 let table: RouteTable;
@@ -399,3 +401,35 @@ function withResolvers(): { promise: Promise<void>; resolve: () => void } {
   const promise = new Promise<void>((done) => (resolve = done));
   return { promise, resolve };
 }
+
+it("keeps nothing of a plain client's forwards that have come and gone on one connection", async () => {
+  const life = new Closable();
+  let listeners = 0;
+  const session: PlainSession = {
+    identity: {
+      id: "alice",
+      names: undefined,
+      maxTunnels: undefined,
+      directPorts: [],
+    },
+    remoteAddress: "127.0.0.1",
+    end: () => life.markClosed(),
+    onceEnded(callback) {
+      listeners++;
+      const forget = life.onceClosed(callback);
+      return () => {
+        listeners--;
+        forget();
+      };
+    },
+  };
+  for (let i = 0; i < 3; i++) {
+    const tunnel = await control.openPlain(session, forward, "shop");
+    expect(listeners).toBe(1);
+    tunnel.close();
+    expect(listeners).toBe(0);
+  }
+  await control.openPlain(session, forward, "shop");
+  life.markClosed();
+  expect(table.counts).toEqual({ open: 0, away: 1 });
+});

@@ -50,10 +50,12 @@ export function openPlainTunnel(
 
   function begin({ tunnel }: OpenedTunnel): PlainTunnel {
     if (!tunnel.closed) feeds.set(tunnel.name, feed);
-    session.onceEnded(() => {
+    const forgetSession = session.onceEnded(() => {
       forget(tunnel);
       table.close(tunnel, "lost");
     });
+    // One connection may see forwards come and go without end.
+    tunnel.onceClosed(forgetSession);
     context.log.info("tunnel opened", {
       ...describeTunnel(tunnel),
       ingress: "embedded",

@@ -23,7 +23,8 @@ export interface PlainSession {
   readonly remoteAddress: string | undefined;
   /** Tells the person (on the session channel, if there is one) why the session ends, then ends it. */
   end(message: string): void;
-  onceEnded(callback: () => void): void;
+  /** Calls back once when it has ended (at once when it already has). @returns a function that forgets it */
+  onceEnded(callback: () => void): () => void;
 }
 
 /** Where sessions go. */

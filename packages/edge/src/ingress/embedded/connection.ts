@@ -138,10 +138,14 @@ export class EmbeddedConnection {
     return this.#door.countChannels() + this.#opener.opening;
   }
 
-  /** Calls back once when the connection has ended, at once when it already has. */
-  onceEnded(callback: () => void): void {
+  /** Calls back once when the connection has ended, at once when it already has. @returns a function that forgets it */
+  onceEnded(callback: () => void): () => void {
     if (this.#ended) callback();
     else this.#onEnded.push(callback);
+    return () => {
+      const at = this.#onEnded.indexOf(callback);
+      if (at >= 0) this.#onEnded.splice(at, 1);
+    };
   }
 
   /**
@@ -429,8 +433,8 @@ class SessionWithoutControl implements PlainSession {
     this.#connection.end({ message });
   }
 
-  onceEnded(callback: () => void): void {
-    this.#connection.onceEnded(callback);
+  onceEnded(callback: () => void): () => void {
+    return this.#connection.onceEnded(callback);
   }
 }
 
