@@ -3,6 +3,7 @@
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { isAlive } from "./is-alive.ts";
 
 /** An inspector that runs. */
 export interface RunningInspector {
@@ -103,17 +104,6 @@ export function parseRunFileName(
   return pid === undefined
     ? undefined
     : { pid: Number(pid), port: Number(port) };
-}
-
-/** Whether a process of this number runs, whoever's it is. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives, and is somebody else's.
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 function isRunningInspector(value: unknown): value is RunningInspector {

@@ -1,7 +1,8 @@
 // The ports of this user's running inspectors, for whoever must not lead a tunnel there. Asked at each dial, so it is
 // cheap: the folder of run files is read when it has changed, and looked at a few times a second at most.
 import { readdirSync, statSync } from "node:fs";
-import { isAlive, parseRunFileName } from "./run-file.ts";
+import { isAlive } from "./is-alive.ts";
+import { parseRunFileName } from "./run-file.ts";
 
 const LOOK_EVERY_MS = 250;
 

@@ -1,22 +1,27 @@
 // Why a replay was not sent, or got no answer that counts as one.
 
-/** Codes of replays. docs/inspector-api.md explains each (a test compares). */
-export const replayErrorCodes = {
-  "request-invalid": "The edit makes no request.",
-  "replay-refused": "The exchange is of a kind that cannot be repeated.",
-  "secrets-missing":
-    "Values of headers are not in the history any more, and were not given.",
-  "upstream-refused": "The upstream is not on this machine or its network.",
-  "upstream-unreachable": "The local service does not take connections.",
-  "upstream-closed": "The local service hung up before its answer was over.",
-  "upstream-garbage": "What the local service answered is no HTTP.",
-  "upstream-timeout": "The local service did not answer in time.",
-  "replay-unseen": "The answer was not captured, because there were too many.",
-  aborted: "The caller went away.",
-} as const;
-
-/** One of {@link replayErrorCodes}. */
-export type ReplayErrorCode = keyof typeof replayErrorCodes;
+/** Each is a code of the API too; docs/inspector-api.md explains them. */
+export type ReplayErrorCode =
+  // The edit makes no request.
+  | "request-invalid"
+  // The exchange is of a kind that cannot be repeated.
+  | "replay-refused"
+  // Values of headers are not in the history any more, and were not given.
+  | "secrets-missing"
+  // The upstream is not on this machine or its network.
+  | "upstream-refused"
+  // The local service does not take connections.
+  | "upstream-unreachable"
+  // The local service hung up before its answer was over.
+  | "upstream-closed"
+  // What the local service answered is no HTTP.
+  | "upstream-garbage"
+  // The local service did not answer in time.
+  | "upstream-timeout"
+  // The answer was not captured, because there were too many.
+  | "replay-unseen"
+  // The caller went away.
+  | "aborted";
 
 /** See the file's head. */
 export class ReplayError extends Error {

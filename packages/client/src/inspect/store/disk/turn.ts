@@ -15,6 +15,7 @@ import {
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { randomBytes } from "node:crypto";
+import { isAlive } from "../../is-alive.ts";
 
 /** Turns at one file. For a thread that may sleep: waiting blocks it. */
 export interface Turns {
@@ -159,15 +160,6 @@ function isOlderThan(path: string, ms: number): boolean {
   } catch {
     // It is gone.
     return false;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) === "EPERM";
   }
 }
 
