@@ -27,8 +27,11 @@ export interface Server {
   readonly roles: Roles;
   /** Starts a client that leads to a port of the laptop's localhost. Resolves when it is started, not when it works. */
   connect(port: number, name: string): Promise<Link>;
-  /** As many tunnels in as few processes as the client allows, all working. Absent: cannot be measured. */
-  connectMany?(port: number, count: number): Promise<Link>;
+  /**
+   * As many tunnels in as few processes as the client allows, all working. Absent: cannot be measured.
+   * @param prefix of their names, where tunnels have names
+   */
+  connectMany?(port: number, count: number, prefix: string): Promise<Link>;
   /** kill -9 of the processes that SSH connections end in, which are started again at once. Absent: cannot be tried. */
   crash?(): Promise<void>;
   close(): Promise<void>;

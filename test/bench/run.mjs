@@ -19,8 +19,8 @@ await esbuild({
   format: "esm",
   // The test harness registers the ends of its programs with vitest where it can; here whoever starts them ends them.
   alias: { vitest: inRoot("test/bench/no-vitest.mjs") },
-  // The client that is measured is the built one.
-  external: ["@expose/client"],
+  // The client that is measured is the built one; ws is no ES module.
+  external: ["@expose/client", "ws"],
   define: { BENCH_ROOT: JSON.stringify(inRoot()) },
   sourcemap: "inline",
   logLevel: "warning",

@@ -121,11 +121,11 @@ async function openEdge(
     ...(options.client === "ours"
       ? {
           // An inspector for each of a hundred sessions would be what is measured.
-          connectMany: (port: number, count: number) =>
+          connectMany: (port: number, count: number, prefix: string) =>
             startApiClient(
               { ...running, options: { ...options, inspect: false } },
               port,
-              Array.from({ length: count }, (_, n) => `bench-${n}`),
+              Array.from({ length: count }, (_, n) => `${prefix}-${n}`),
             ),
         }
       : {}),

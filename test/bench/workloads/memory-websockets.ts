@@ -5,10 +5,12 @@ import { connect, type AddressInfo, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { waitUntilServed } from "../load/ask.ts";
+import { usedHeap } from "../measure/heap.ts";
 import { memoryMib, processTree } from "../measure/processes.ts";
 import type { Target, Workload } from "../model.ts";
 
 const SOCKETS = 1_000;
+const WARM_UP = 50;
 // One visitor may have 256 connections: they come from several.
 const SOCKETS_PER_ADDRESS = 200;
 const SETTLE_MS = 5_000;
@@ -22,7 +24,7 @@ export const memoryWebSockets: Workload = {
   about: `memory on the server for each of ${SOCKETS} idle WebSockets through one tunnel (PSS)`,
   unit: "KiB",
   better: "less",
-  setups: ["ssh", "embedded", "openssh"],
+  setups: ["ssh", "embedded", "embedded-noinspect", "openssh"],
   rounds: 3,
   start: async (setup, world) => ({
     close: async () => {},
@@ -33,13 +35,16 @@ export const memoryWebSockets: Workload = {
       try {
         const link = await server.connect(origin.port, "bench");
         await waitUntilServed(link.target);
-        // What the first has to load is not what each costs.
-        sockets.push(await openWebSocket(link.target, 0));
+        // What the first ones have to load and compile is not what each costs.
+        while (sockets.length < WARM_UP)
+          sockets.push(await openWebSocket(link.target, sockets.length));
         const roles = { ...server.roles, client: link.pids };
         const before = await measure(roles);
-        while (sockets.length <= SOCKETS)
+        const heapsBefore = await measureHeaps(roles);
+        while (sockets.length < WARM_UP + SOCKETS)
           sockets.push(await openWebSocket(link.target, sockets.length));
         const after = await measure(roles);
+        const heapsAfter = await measureHeaps(roles);
         const each = Object.fromEntries(
           Object.keys(roles).map((role) => [
             role,
@@ -52,9 +57,13 @@ export const memoryWebSockets: Workload = {
             (sum, role) => sum + each[role]!,
             0,
           ),
-          detail: Object.fromEntries(
-            Object.entries(each).map(([role, kib]) => [`${role} KiB`, kib]),
-          ),
+          detail: Object.fromEntries([
+            ...Object.entries(each).map(([role, kib]) => [`${role} KiB`, kib]),
+            ...Object.entries(heapsAfter).map(([role, bytes]) => [
+              `${role} heap KiB`,
+              (bytes - heapsBefore[role]!) / 1024 / SOCKETS,
+            ]),
+          ]) as Record<string, number>,
         };
       } finally {
         for (const socket of sockets) socket.destroy();
@@ -121,4 +130,15 @@ async function measure(
       memoryMib(processTree(list())).pss,
     ]),
   );
+}
+
+// Of the roles that are Node processes, which those of an edge and its clients are.
+async function measureHeaps(
+  roles: Readonly<Record<string, () => readonly number[]>>,
+): Promise<Record<string, number>> {
+  const heaps: Record<string, number> = {};
+  if (!roles["edge"]) return heaps;
+  for (const role of ["edge", "client"])
+    heaps[role] = await usedHeap(roles[role]!()[0]!);
+  return heaps;
 }

@@ -2,8 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { waitUntilServed } from "../load/ask.ts";
 import { startOrigin } from "../load/origin.ts";
+import { usedHeap } from "../measure/heap.ts";
 import { memoryMib, processTree } from "../measure/processes.ts";
-import type { Roles, Workload } from "../model.ts";
+import type { Roles, Server, Workload } from "../model.ts";
 
 const TUNNELS = 100;
 const SETTLE_MS = 3_000;
@@ -28,10 +29,11 @@ export const memory: Workload = {
         const first = await server.connect(origin.port, "first");
         await waitUntilServed(first.target);
         const before = await measure(server.roles);
-        const many = await server.connectMany(origin.port, TUNNELS);
+        const many = await server.connectMany(origin.port, TUNNELS, "a");
         for (const target of many.targets ?? []) await waitUntilServed(target);
         const after = await measure(server.roles);
         const client = memoryMib(processTree(many.pids()));
+        const heap = await measureHeap(server, origin.port);
         await many.close();
         await first.close();
         const each = (key: string): number =>
@@ -43,6 +45,7 @@ export const memory: Workload = {
             ...Object.fromEntries(
               roles.map((role) => [`${role} RSS KiB`, each(`${role} RSS`)]),
             ),
+            ...(heap !== undefined && { "edge heap KiB": heap }),
             "edge and sshd in all MiB": roles.reduce(
               (sum, role) => sum + after[`${role} PSS`]!,
               0,
@@ -69,4 +72,21 @@ async function measure(roles: Roles): Promise<Record<string, number>> {
       ];
     }),
   );
+}
+
+// KiB on the edge's heap for each of as many tunnels again: what a program compiles when it becomes busy is not what a
+// tunnel costs.
+async function measureHeap(
+  server: Server,
+  port: number,
+): Promise<number | undefined> {
+  const edge = server.roles["edge"]?.()[0];
+  if (edge === undefined) return undefined;
+  const before = await usedHeap(edge);
+  const many = await server.connectMany!(port, TUNNELS, "b");
+  for (const target of many.targets ?? []) await waitUntilServed(target);
+  await sleep(SETTLE_MS);
+  const after = await usedHeap(edge);
+  await many.close();
+  return (after - before) / 1024 / TUNNELS;
 }
