@@ -6,7 +6,8 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createAccessLog } from "../access-log/access-log.ts";
+import { createTargetFormatter } from "../access-log/redact.ts";
+import { createNameJudge } from "../access-log/sensitive-names.ts";
 import type { EdgeConfig } from "../config/schema.ts";
 import type { ListenAddress } from "../config/values.ts";
 import { createControl } from "../control/control.ts";
@@ -21,12 +22,12 @@ import { createUrls } from "../parts/urls.ts";
 import type { ReplicatedUser } from "../registry/users-replica.ts";
 import type { UsersStore } from "../registry/users-store.ts";
 import { loadSecret } from "../state.ts";
-import { createCountsElsewhere } from "./counts-elsewhere.ts";
 import { createFigureSum } from "./figure-sum.ts";
 import { createLineWriter } from "./line-writer.ts";
 import type { ToPrimary, WireRecords, WireRoute } from "./messages.ts";
 import { createWorkerPool } from "./pool.ts";
 import { createPublishedRoutes } from "./published-routes.ts";
+import { createSharedCounts } from "./shared-counts.ts";
 
 // A worker that is busy for longer has visitors who wait for as long.
 const ROUTE_MS = 2_000;
@@ -46,8 +47,6 @@ export async function createPrimaryEdge(
   const lines = createLineWriter(config.accessLog);
   const metrics = createEdgeMetrics();
   const figures = createFigureSum();
-  const logins = createCountsElsewhere();
-  const visitors = createCountsElsewhere();
   const bound: ListenAddress[] = [];
   const urls = createUrls(config, bound);
   let folder = "";
@@ -65,8 +64,7 @@ export async function createPrimaryEdge(
     table: routes.book,
     urlPattern: urls.pattern,
     // The workers write the log; what is shown to people follows the same rules.
-    formatTarget: createAccessLog({ ...config.accessLog, format: "off", log })
-      .formatTarget,
+    formatTarget: createTargetFormatter(createNameJudge(config.accessLog)),
     onOpened: routes.warm,
     log,
   });
@@ -77,17 +75,17 @@ export async function createPrimaryEdge(
       ...{ worker, config, folder, secret },
       users: toWire(users),
       routes: routes.snapshot(),
-      logins: logins.elsewhere(worker),
+      logins: counts.loginsElsewhere(worker),
     }),
     handle,
     gone(worker) {
       figures.gone(worker);
       routes.workerGone(worker);
-      for (const key of logins.gone(worker)) shareLogins(key);
-      visitors.gone(worker);
+      counts.gone(worker);
     },
     log,
   });
+  const counts = createSharedCounts(pool);
   // The last part that can fail: it goes on to look at the users file until it is closed.
   const operator = createOperatorSide(config, {
     handlers: control,
@@ -130,10 +128,9 @@ export async function createPrimaryEdge(
       case "lines":
         return lines.write(message.text);
       case "logins":
-        logins.set(worker, message.key, message.count);
-        return shareLogins(message.key, worker);
+        return counts.logins(worker, message.key, message.count);
       case "visitors":
-        return shareVisitors(worker, message.counts);
+        return counts.visitors(worker, message.counts);
       default:
         throw new Error(`Unexpected: ${message.t}`);
     }
@@ -149,29 +146,6 @@ export async function createPrimaryEdge(
     }
     for (const [owner, batch] of batches)
       pool.tell(owner, { t: "records", records: batch });
-  }
-
-  function shareLogins(key: string, except?: number): void {
-    for (const worker of pool.numbers)
-      if (worker !== except)
-        pool.tell(worker, {
-          t: "logins",
-          key,
-          elsewhere: logins.of(key, worker),
-        });
-  }
-
-  function shareVisitors(
-    worker: number,
-    counts: readonly (readonly [string, number])[],
-  ): void {
-    visitors.replace(worker, counts);
-    for (const other of pool.numbers)
-      if (other !== worker)
-        pool.tell(other, {
-          t: "visitors",
-          elsewhere: visitors.elsewhere(other),
-        });
   }
 
   // Visitors' listeners come before the ingress: a tunnel's URL carries the port, and must work when it is given out.
