@@ -1,9 +1,17 @@
 // `expose logs`, `show` and `replay` as programs: what a person at another terminal sees of a client that runs.
+// one ingress only: all of it is between a program and the inspector; inspector-api.test.ts shows what comes through either
 import { once } from "node:events";
 import { chmodSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
+import {
+  afterAll,
+  beforeAll,
+  describe,
+  expect,
+  it,
+  onTestFinished,
+} from "vitest";
 import {
   eventsOf,
   runExpose,
@@ -14,12 +22,12 @@ import { findInspector } from "../harness/inspector.ts";
 import { stop } from "../harness/processes.ts";
 import { startUpstream } from "../harness/upstreams.ts";
 import { visit } from "../harness/visit.ts";
-import { describeIngress, startWorld, type World } from "../harness/worlds.ts";
+import { startWorld, type World } from "../harness/worlds.ts";
 
-describeIngress("expose logs, show and replay", (ingress) => {
+describe("expose logs, show and replay", () => {
   let world: World;
   beforeAll(async () => {
-    world = await startWorld(ingress);
+    world = await startWorld("embedded");
   });
   afterAll(() => world.stop());
 

@@ -1,21 +1,22 @@
 // What docs/inspector-api.md tells people to type works, and so does a script that was written for ngrok.
+// one ingress only: all of it is between a program and the inspector; inspector-api.test.ts shows what comes through either
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startExpose, useCliHome } from "../harness/cli.ts";
 import { findInspector } from "../harness/inspector.ts";
 import { run } from "../harness/processes.ts";
 import { startUpstream } from "../harness/upstreams.ts";
 import { visit } from "../harness/visit.ts";
-import { describeIngress, startWorld, type World } from "../harness/worlds.ts";
+import { startWorld, type World } from "../harness/worlds.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const NGROK_SCRIPT = join(import.meta.dirname, "../harness/ngrok-script.sh");
 
-describeIngress("a script that asks the inspector", (ingress) => {
+describe("a script that asks the inspector", () => {
   let world: World;
   beforeAll(async () => {
-    world = await startWorld(ingress);
+    world = await startWorld("embedded");
   });
   afterAll(() => world.stop());
 

@@ -19,10 +19,11 @@ const NAMES = [
 
 /** Longer than anything takes on a machine that does much else. */
 const PATIENCE_MS = 20_000;
+const POLL_MS = 10;
 
 /** Waits until what a function says is as expected; the error prints what it said last. */
 export const until = <T>(read: () => Promise<T> | T) =>
-  expect.poll(read, { timeout: PATIENCE_MS });
+  expect.poll(read, { timeout: PATIENCE_MS, interval: POLL_MS });
 
 /**
  * Starts a browser for the tests of a file, when the first one asks for a page.
