@@ -94,10 +94,8 @@ function viewPart(
   budget: number,
 ): { view: BodyPart; shownBytes: number } {
   const { headers, content } = splitPart(part);
-  const value = (wanted: string): string | undefined =>
-    valueOf(headers, wanted);
   // Browsers write names in UTF-8 (RFC 7578 section 5.1), and header lines are kept as ISO 8859-1.
-  const disposition = parseMediaType(value("content-disposition"));
+  const disposition = parseMediaType(valueOf(headers, "content-disposition"));
   const parameter = (name: string): string | undefined => {
     const text = disposition.parameters.get(name);
     return text === undefined
@@ -106,7 +104,7 @@ function viewPart(
   };
   const name = parameter("name");
   const filename = parameter("filename");
-  const { type, parameters } = parseMediaType(value("content-type"));
+  const { type, parameters } = parseMediaType(valueOf(headers, "content-type"));
   const textual = looksLikeText(content, false);
   const shown = content.subarray(
     0,
