@@ -32,7 +32,7 @@ beforeEach(() => {
     urlPattern: () => "http://*.localhost:7780",
     formatTarget: (target) => target.replaceAll("\u001b", "\\x1b"),
     log: {
-      error() {},
+      error: (message) => void logged.push(message),
       info: (message) => void logged.push(message),
       debug() {},
     },
@@ -432,4 +432,19 @@ it("keeps nothing of a plain client's forwards that have come and gone on one co
   await control.openPlain(session, forward, "shop");
   life.markClosed();
   expect(table.counts).toEqual({ open: 0, away: 1 });
+});
+
+it("ends the session that meets a bug, and no other", async () => {
+  const [client, other] = [new FakeClient(), new FakeClient("bob")];
+  client.hello();
+  other.hello();
+  await other.hears("welcome");
+  vi.spyOn(table, "open").mockImplementationOnce(() => {
+    throw new TypeError("a bug");
+  });
+  client.open(1, "shop");
+  other.open(1, "shop");
+  expect(await other.hears("opened")).toMatchObject({ name: "shop" });
+  expect(logged).toContain("bug");
+  expect([client.ended, other.ended]).toEqual([true, false]);
 });

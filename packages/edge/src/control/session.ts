@@ -44,7 +44,13 @@ export function serveSession(
   const stream = createMessageStream<ClientMessage, EdgeMessage>(
     session.control,
     parseClientMessage,
-    receive,
+    (message) => {
+      try {
+        receive(message);
+      } catch (error) {
+        failed(error);
+      }
+    },
     (error) => refuse("message-invalid", error.message),
   );
   const feed = createRequestFeed(stream);
@@ -200,10 +206,7 @@ export function serveSession(
           if (!ended) tellRefused(message, error);
         },
       )
-      .catch((error: unknown) => {
-        log.error("bug", { error });
-        session.end();
-      });
+      .catch(failed);
   }
 
   function tellOpened(
@@ -254,6 +257,12 @@ export function serveSession(
     refusals.write(session.identity.id, "session refused", { code });
     stream.send({ t: "refused", code, message });
     finish();
+  }
+
+  // A bug that one session meets must not end the process, and with it everybody's tunnels.
+  function failed(error: unknown): void {
+    log.error("bug", { error });
+    session.end();
   }
 
   // Ends the session, but lets what was written reach the client first. A client that does not read is not waited
