@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { once, type EventEmitter } from "node:events";
 import { Duplex } from "node:stream";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import type { Forward } from "../ingress/forward.ts";
 import {
@@ -190,6 +193,56 @@ describe("a WebSocket", () => {
       second.socket.end();
       await record(1);
     }
+  });
+
+  test("keeps nothing of how it was opened, for it may stay open for days", async () => {
+    const messages: WeakRef<object>[] = [];
+    const remember = (message: unknown): void => {
+      const { request: sent } = message as { request: EventEmitter };
+      messages.push(new WeakRef(sent));
+      sent.once("upgrade", (answer: object) =>
+        messages.push(new WeakRef(answer)),
+      );
+    };
+    const channel = "http.client.request.start";
+    subscribe(channel, remember);
+    onTestFinished(() => void unsubscribe(channel, remember));
+    const upstream = await useRawUpstream((wire) =>
+      wire.when("\r\n\r\n", () => wire.write(SWITCH)),
+    );
+    const { connect, forward } = await useEdge(upstream.port);
+    const wire = await connect();
+    wire.write(upgrade());
+    await wire.until("101");
+    expect(messages).toHaveLength(2);
+    // A finished promise may still hold on for a turn of the loop.
+    await vi.waitUntil(() => {
+      collectGarbage();
+      return messages.every((message) => message.deref() === undefined);
+    });
+    const [stream] = forward.sockets;
+    expect(stream!.destroyed).toBe(false);
+  });
+
+  test("holds back what its visitor does not read, and loses nothing of it", async () => {
+    const upstream = await useRawUpstream((wire) =>
+      wire.when("\r\n\r\n", () => wire.write(SWITCH)),
+    );
+    const { connect, forward } = await useEdge(upstream.port);
+    const wire = await connect();
+    wire.write(upgrade());
+    await wire.until("101");
+    const [stream] = forward.sockets;
+    const before = wire.socket.bytesRead;
+    wire.socket.pause();
+    const held = once(stream!, "pause");
+    const body = Buffer.alloc(32 * 1024 ** 2, "x");
+    upstream.wires[0]!.socket.end(body);
+    await held;
+    expect(stream!.bytesRead).toBeLessThan(body.length);
+    wire.socket.resume();
+    await wire.untilEnded();
+    expect(wire.socket.bytesRead - before).toBe(body.length);
   });
 
   test("ends with its tunnel", async () => {
@@ -462,3 +515,8 @@ test("a WebSocket works over a channel that is no socket, and feels the pressure
   for (const callback of drained.splice(0)) callback();
   await server.until(/y{100}$/);
 });
+
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+}
