@@ -5,8 +5,9 @@ import { describeIngress, startWorld, type World } from "../harness/worlds.ts";
 import { hello, startUpstream } from "../harness/upstreams.ts";
 import { visit } from "../harness/visit.ts";
 
-// Long against what client and server need for an answer, on a busy machine too.
-const DELAY_MS = 150;
+// Long against what client and server need for an answer, on a busy machine too: behind sshd that includes the start of a
+// Perl program.
+const DELAY_MS = 300;
 
 // Key exchange 2 (who is there and with which algorithms, then the exchange itself), login 1, session and forward 1,
 // command, greeting and tunnel 1. sshd lets nothing be written to a command before it has started it, which is 1 more;
