@@ -394,6 +394,22 @@ it("writes whole lines to stdout, each request once, when that is where the log 
   ).toEqual(urls("/out"));
 });
 
+it("serves and ends while nobody reads the log on stdout", async () => {
+  const edge = await startBare([
+    ...["--access-log-file", "-", "--timeouts-shutdown", "1s"],
+  ]);
+  const { stdout } = edge.program.child;
+  stdout!.pause();
+  // Ten times what a pipe holds.
+  await askMany(edge.port, `/${"x".repeat(2_000)}`);
+  await askMany(edge.port, `/${"x".repeat(2_000)}`);
+  edge.program.kill("SIGTERM");
+  const [code] = (await once(edge.program.child, "exit")) as [number | null];
+  stdout!.resume();
+  expect(code).toBe(0);
+  await edge.program.waitFor(/ stopped\n/);
+});
+
 it("opens the log's file again in every worker at SIGHUP", async () => {
   const folder = mkdtempSync(join(tmpdir(), "expose-log-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

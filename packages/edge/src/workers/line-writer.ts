@@ -14,14 +14,21 @@ export interface LinesFailure {
 export interface LineWriter {
   /** @returns when they were written; why they were not, or not all, if they could not be. Never rejects */
   write(text: string): Promise<LinesFailure | undefined>;
-  /** Idempotent. */
+  /** Waits a moment for what is being written, and no longer: there may be nobody who reads. Idempotent. */
   close(): Promise<void>;
 }
+
+const CLOSE_MS = 1_000;
+
+// Names that mean another file in each process: a worker has none of the primary's descriptors.
+const OWN_DESCRIPTOR =
+  /^\/(?:dev\/(?:stdout|stderr|fd\/\d+)|proc\/self\/fd\/\d+)$/;
 
 /** Whether a worker sends its lines to the primary. */
 export const writesThroughPrimary = ({
   file,
-}: Pick<EdgeConfig["accessLog"], "file">): boolean => file === "-";
+}: Pick<EdgeConfig["accessLog"], "file">): boolean =>
+  file === "-" || OWN_DESCRIPTOR.test(file);
 
 /** Builds the queue. @throws EdgeError `log-unwritable` when the log is a file that cannot be opened */
 export function createLineWriter({
@@ -32,7 +39,7 @@ export function createLineWriter({
   if (format === "off") return noLines;
   const sink = createSink(file);
   // Opened for its error alone; the operator should hear of it from the process that was started.
-  if (file !== "-") {
+  if (!writesThroughPrimary({ file })) {
     sink.close();
     return noLines;
   }
@@ -45,8 +52,13 @@ export function createLineWriter({
       return mine;
     },
     async close() {
-      await last;
-      sink.close();
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<boolean>((resolve) => {
+        timer = setTimeout(resolve, CLOSE_MS, true);
+      });
+      const isLate = await Promise.race([last.then(() => false), late]);
+      clearTimeout(timer);
+      if (!isLate) sink.close();
     },
   };
 }

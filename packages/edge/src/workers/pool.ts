@@ -256,8 +256,16 @@ function fork(): Worker {
     exec: fileURLToPath(new URL("./worker.js", import.meta.url)),
     args: [],
     serialization: "advanced",
+    // Nothing that is the primary's own: a process that is started with the same pipe makes writes to it wait (libuv clears
+    // O_NONBLOCK, which both ends of a fork share), and with them everything here, for as long as nobody reads the log.
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
-  return cluster.fork();
+  const worker = cluster.fork();
+  // The last words of Node itself; all others come as messages.
+  const { stderr } = worker.process;
+  stderr?.on("data", (chunk: Buffer) => process.stderr.write(chunk));
+  stderr?.on("error", () => {});
+  return worker;
 }
 
 const pidOf = ({ worker }: Member): number | undefined => worker.process.pid;
