@@ -21,10 +21,10 @@ export interface InspectedTunnel {
   /** Its public origin. */
   readonly url: string;
   readonly upstream: string;
-  /** `open`, `reconnecting`, `closed` … */
-  readonly state: string;
+  readonly state: "connecting" | "online" | "reconnecting" | "closed";
+  /** Round trip to the edge; absent before the first measurement. */
   readonly latencyMs?: number;
-  readonly openConnections?: number;
+  readonly openConnections: number;
 }
 
 export interface InspectedStore {
@@ -109,6 +109,18 @@ export interface InspectorEvents {
 export const MAX_REPLAY_TIMES = 100;
 /** How many exchanges one order may repeat. */
 export const MAX_REPLAY_LAST = 200;
+
+/** What `GET /api/v1/exchanges/ID/export?as=` takes. */
+export const exportFormats = [
+  "curl",
+  "fetch",
+  "httpie",
+  "http",
+  "vitest",
+  "har",
+] as const;
+
+export type ExportFormat = (typeof exportFormats)[number];
 
 /** `POST /api/v1/exchanges/ID/replay`: what is absent stays as it was, byte for byte. */
 export interface ReplayOrder {

@@ -60,6 +60,9 @@ describeIngress("the inspector's page", (ingress) => {
     const { page, url, asked, answer } = await openShop("begin");
     expect(answer.headers()["content-security-policy"]).toBe(PAGE_POLICY);
     await page.locator(".empty").getByText(url).waitFor();
+    const tunnel = page.getByRole("list", { name: "Tunnels" });
+    await tunnel.locator(".tone-good").waitFor();
+    expect(await tunnel.locator(".tone-warn").count()).toBe(0);
     await asked("/hello?a=1");
     await row(page, "/hello?a=1").waitFor();
     await row(page, "/hello?a=1").click();

@@ -53,7 +53,7 @@ export class FakeClient {
         name: "shop",
         url: "https://shop.example.com",
         upstream: "localhost:8080",
-        state: "open",
+        state: "online",
         latencyMs: 21,
         openConnections: 2,
       },

@@ -140,7 +140,8 @@ export const hostileStatus = (
     name: payload,
     url: payload,
     upstream: payload,
-    state: payload,
+    // No client says such a thing; the page shows it like the rest.
+    state: payload as "online",
     openConnections: 1,
   })),
   store: {

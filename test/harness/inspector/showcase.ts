@@ -43,7 +43,7 @@ export function showcase(client: FakeClient, now = Date.now()): void {
         name: "shop",
         url: "https://shop.example.com",
         upstream: "localhost:8080",
-        state: "open",
+        state: "online",
         latencyMs: 21,
         openConnections: 2,
       },

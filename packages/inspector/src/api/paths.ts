@@ -1,4 +1,5 @@
 // Addresses of the API, version 1. Whatever was captured is encoded before it becomes part of one.
+import type { ExportFormat } from "@expose/protocol";
 
 const BASE = "/api/v1";
 
@@ -32,9 +33,6 @@ export const replayPath = (id: string): string => `${exchangePath(id)}/replay`;
 
 export const comparePath = (left: string, right: string): string =>
   `${BASE}/compare?${toQuery({ left, right })}`;
-
-export type ExportFormat =
-  "curl" | "fetch" | "httpie" | "http" | "vitest" | "har";
 
 export const exportPath = (id: string, as: ExportFormat): string =>
   `${exchangePath(id)}/export?${toQuery({ as })}`;

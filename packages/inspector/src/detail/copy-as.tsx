@@ -1,8 +1,9 @@
 // Takes a request out of the page: as a command, as code, as a file.
+import type { ExportFormat } from "@expose/protocol";
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { callText } from "../api/call.ts";
-import { exportPath, type ExportFormat } from "../api/paths.ts";
+import { exportPath } from "../api/paths.ts";
 import { say } from "../ui/announcer.tsx";
 import { copyText } from "../ui/copy-button.tsx";
 import { download } from "../ui/download.ts";

@@ -94,11 +94,11 @@ export function TopBar(props: TopBarProps): JSX.Element {
 
 function Tunnel({ tunnel }: { tunnel: InspectedTunnel }): JSX.Element {
   const address = webAddress(tunnel.url);
-  const isOpen = tunnel.state === "open";
+  const isOnline = tunnel.state === "online";
   return (
     <li class="tunnel">
-      <span class={isOpen ? "tone-good" : "tone-warn"} aria-hidden="true">
-        {isOpen ? "●" : "▲"}
+      <span class={isOnline ? "tone-good" : "tone-warn"} aria-hidden="true">
+        {isOnline ? "●" : "▲"}
       </span>
       {address ? (
         <a href={address} target="_blank" rel="noreferrer noopener">
@@ -109,7 +109,7 @@ function Tunnel({ tunnel }: { tunnel: InspectedTunnel }): JSX.Element {
       )}
       <CopyButton what={`URL of ${tunnel.name}`} text={tunnel.url} />
       <span class="quiet tunnel-to">{`→ ${tunnel.upstream}`}</span>
-      {!isOpen && <span class="tone-warn">{tunnel.state}</span>}
+      {!isOnline && <span class="tone-warn">{tunnel.state}</span>}
       {tunnel.latencyMs !== undefined && (
         <span class="quiet tunnel-latency" title="Round trip to the server">
           {`${Math.round(tunnel.latencyMs)} ms`}

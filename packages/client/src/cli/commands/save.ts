@@ -1,13 +1,16 @@
 // `expose save ID FILE`: a captured exchange as a file: a .http file, a HAR, a command, a test.
 import { writeFile } from "node:fs/promises";
-import type { Exchange, MessagePage } from "@expose/protocol";
+import {
+  exportFormats,
+  type Exchange,
+  type ExportFormat,
+  type MessagePage,
+} from "@expose/protocol";
 import { ExposeError } from "../../errors.ts";
 import type { StoredExchange } from "../../inspect/capture.ts";
 import {
   exportExchange,
-  exportFormats,
   isExportFormat,
-  type ExportFormat,
 } from "../../inspect/export/export-exchange.ts";
 import { redact } from "../../inspect/store/redact.ts";
 import type { CommandRun } from "../command.ts";

@@ -1,5 +1,9 @@
 // An exchange in a form that leaves the inspector: a command, a script, a test, a file.
-import type { Exchange } from "@expose/protocol";
+import {
+  exportFormats,
+  type Exchange,
+  type ExportFormat,
+} from "@expose/protocol";
 import { ExposeError } from "../../errors.ts";
 import type { StoredBodies, StoredExchange } from "../capture.ts";
 import { writeHttpFile } from "../http-file/write-http-file.ts";
@@ -8,18 +12,6 @@ import { toFetch } from "./fetch.ts";
 import { toHar } from "./har.ts";
 import { toHttpie } from "./httpie.ts";
 import { toVitest } from "./vitest.ts";
-
-/** What `export?as=` takes. */
-export const exportFormats = [
-  "curl",
-  "fetch",
-  "httpie",
-  "http",
-  "vitest",
-  "har",
-] as const;
-
-export type ExportFormat = (typeof exportFormats)[number];
 
 /** A file, or a text for the clipboard. */
 export interface Exported {

@@ -3,11 +3,11 @@ import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { HeaderLine } from "@expose/protocol";
+import type { ExportFormat, HeaderLine } from "@expose/protocol";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { sketchStored, type ExchangeSketch } from "../use-stored.ts";
-import { exportExchange, type ExportFormat } from "./export-exchange.ts";
+import { exportExchange } from "./export-exchange.ts";
 import { useRecorder, type Recorded } from "./use-recorder.ts";
 
 const run = promisify(execFile);

@@ -1,6 +1,11 @@
 // What the inspector's server is handed by the composition root.
 import type { Duplex } from "node:stream";
-import type { Exchange, HeaderLine, UpstreamSpec } from "@expose/protocol";
+import type {
+  Exchange,
+  HeaderLine,
+  InspectorStatus,
+  UpstreamSpec,
+} from "@expose/protocol";
 import type { ExchangeStore } from "../capture.ts";
 
 /** A tunnel of the running client. The fields are read anew at each request. */
@@ -10,7 +15,7 @@ export interface InspectedTunnel {
   readonly url: string;
   /** Where it leads: `localhost:8080`. */
   readonly upstream: string;
-  readonly state: string;
+  readonly state: InspectorStatus["tunnels"][number]["state"];
   readonly latencyMs: number | undefined;
   readonly openConnections: number;
   /** Opens a connection to its local service. @throws ExposeError with a reason for people */

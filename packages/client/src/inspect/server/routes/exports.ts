@@ -1,11 +1,11 @@
 // Exchanges in forms that leave the inspector: one in any of them, or all that match as one HAR.
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
+import { exportFormats } from "@expose/protocol";
 import { PRODUCT_VERSION } from "@expose/protocol/version";
 import type { ExchangeStore, StoredExchange } from "../../capture.ts";
 import {
   exportExchange,
-  exportFormats,
   isExportFormat,
 } from "../../export/export-exchange.ts";
 import { toHarEntry } from "../../export/har.ts";

@@ -1,4 +1,5 @@
 // What the client is and does: for the page's header and footer, for scripts, and for the command line.
+import type { InspectorStatus } from "@expose/protocol";
 import { PRODUCT_VERSION } from "@expose/protocol/version";
 import type { EventStreams } from "../event-stream.ts";
 import type { InspectedTunnel, InspectorOptions } from "../inspected.ts";
@@ -30,7 +31,7 @@ export function statusRoutes(
 }
 
 /** Body of GET /api/v1/status, and of the `status` event. */
-export function describeStatus(options: InspectorOptions): unknown {
+export function describeStatus(options: InspectorOptions): InspectorStatus {
   return {
     version: PRODUCT_VERSION,
     tunnels: options.tunnels().map(describeTunnel),
@@ -39,11 +40,14 @@ export function describeStatus(options: InspectorOptions): unknown {
   };
 }
 
-const describeTunnel = (tunnel: InspectedTunnel) => ({
-  name: tunnel.name,
-  url: tunnel.url,
-  upstream: tunnel.upstream,
-  state: tunnel.state,
-  latencyMs: tunnel.latencyMs,
-  openConnections: tunnel.openConnections,
+const describeTunnel = ({
+  name,
+  url,
+  upstream,
+  state,
+  latencyMs,
+  openConnections,
+}: InspectedTunnel): InspectorStatus["tunnels"][number] => ({
+  ...{ name, url, upstream, state, openConnections },
+  ...(latencyMs !== undefined && { latencyMs }),
 });
