@@ -53,7 +53,8 @@ export function serveChannel(
   const { tap } = options;
   const head: Buffer[] = [];
   let headBytes = 0;
-  const abort = new AbortController();
+  /** While the dial is under way; 500 bytes that a channel has no use for before and after. */
+  let abort: AbortController | undefined;
   let upstream: Duplex | undefined;
   let dialling = false;
   let over = false;
@@ -88,10 +89,12 @@ export function serveChannel(
   function dial(): void {
     if (dialling || over) return;
     dialling = true;
+    abort = new AbortController();
     options.connect(abort.signal).then(joinWith, giveUp);
   }
 
   function joinWith(stream: Duplex): void {
+    abort = undefined;
     if (over) return void stream.destroy();
     channel.off("data", onData);
     channel.off("end", onEnd);
@@ -119,7 +122,7 @@ export function serveChannel(
   function giveUp(error?: Error): void {
     if (over) return;
     over = true;
-    abort.abort();
+    abort?.abort();
     head.length = 0;
     channel.destroy();
     // What still comes is thrown away, but it has to be read: a paused stream does not report its end.
