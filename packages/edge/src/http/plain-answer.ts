@@ -1,4 +1,5 @@
 // Writes the answer to a plain request onto the visitor's socket: framed as HTTP/1.1, in as few writes as possible.
+import { kept } from "@expose/protocol";
 import type { Socket } from "node:net";
 import { STATUS_CODES } from "node:http";
 import type { VisitorResponse } from "./visitor-message.ts";
@@ -125,7 +126,7 @@ export class PlainAnswer implements VisitorResponse {
     const head = this.#head + before;
     this.#head = "";
     if (chunk === undefined) return socket.write(head + after, "latin1");
-    if (head === "" && after === "") return socket.write(chunk);
+    if (head === "" && after === "") return socket.write(kept(chunk));
     if (chunk.length < COPY_BELOW) {
       const whole = Buffer.allocUnsafe(
         head.length + chunk.length + after.length,
@@ -138,7 +139,7 @@ export class PlainAnswer implements VisitorResponse {
     }
     socket.cork();
     socket.write(head, "latin1");
-    let room = socket.write(chunk);
+    let room = socket.write(kept(chunk));
     if (after !== "") room = socket.write(after, "latin1");
     socket.uncork();
     return room;

@@ -1,5 +1,6 @@
 // The upstream phase of a plain request: takes a connection, sends the request, passes the answer on, and gives the
 // connection back if nothing about it is in doubt.
+import { kept } from "@expose/protocol";
 import type { Tunnel } from "../routes/tunnel.ts";
 import { lines, pairs, without } from "./header-lists.ts";
 import type { Freshness, NoConnection, PoolWaiter } from "./pool.ts";
@@ -142,10 +143,12 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
     this.#moved();
     visit.bytesOut += chunk.length;
     this.#unflushed = false;
+    // A plain answer takes what it is lent; Node's keeps what it is given.
+    const piece = visit.incoming ? kept(chunk) : chunk;
     if (last) {
       this.#ended = true;
-      visit.response.end(chunk);
-    } else if (!visit.response.write(chunk) && !this.#held) this.#hold();
+      visit.response.end(piece);
+    } else if (!visit.response.write(piece) && !this.#held) this.#hold();
   }
 
   onPause(): void {

@@ -16,7 +16,10 @@ export interface ResponseSink {
   /** A 1xx answer, 101 excepted; the final one follows. */
   onInterim(head: ResponseHead): void;
   onHead(head: ResponseHead): void;
-  /** @param last whether the answer is complete with it; `onEnd` follows all the same */
+  /**
+   * @param chunk good until the call returns, see `kept` in protocol
+   * @param last whether the answer is complete with it; `onEnd` follows all the same
+   */
   onBody(chunk: Buffer, last: boolean): void;
   /**
    * The answer is complete.

@@ -1,6 +1,6 @@
 // One connection through a forward, as the pool keeps it: serves one request at a time, and knows when it must not serve
 // another.
-import type { LinkPressure } from "@expose/protocol";
+import { lendReads, type LinkPressure } from "@expose/protocol";
 import type { Duplex } from "node:stream";
 import type { ForwardedConnection } from "../ingress/forward.ts";
 import type { HttpLimits } from "./limits.ts";
@@ -56,6 +56,7 @@ export class UpstreamConnection {
     this.#parser = new ResponseParser(limits);
     this.#onGone = onGone;
     this.#onBug = onBug;
+    lendReads(stream);
     stream.on("data", (chunk: Buffer) => this.#take(chunk));
     stream.on("drain", () => this.#drained());
     stream.on("end", () => this.#ended());
