@@ -68,6 +68,17 @@ const pictures: readonly (readonly [
     },
   ],
   [
+    "replay-many",
+    { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2 },
+    async (page) => {
+      await page.keyboard.press("m");
+      const dialog = page.getByRole("dialog");
+      await dialog.getByRole("button", { name: "Replay", exact: true }).click();
+      await dialog.getByText("6 replayed: 1 not in").waitFor();
+      await dialog.getByRole("row").last().scrollIntoViewIfNeeded();
+    },
+  ],
+  [
     "help",
     {},
     async (page) => {
@@ -104,7 +115,7 @@ test.each(pictures)(
       ...client.status,
       tunnels: client.status.tunnels.map((tunnel) => ({
         ...tunnel,
-        state: "open",
+        state: "online",
         latencyMs: 21,
       })),
       store: {
@@ -113,6 +124,17 @@ test.each(pictures)(
         bytes: 1_240_000,
         missed: 0,
       },
+    };
+    const originals = [...client.exchanges.values()].slice(-6);
+    client.replayManyAnswer = {
+      results: originals.map(({ exchange: { id, status } }, index) => ({
+        original: id,
+        replay: id,
+        ...(status !== undefined && { before: status }),
+        after: 200,
+        sameClass: index !== 4,
+        changes: index,
+      })),
     };
     const page = await openPage({
       viewport: { width: 1_360, height: 850 },
