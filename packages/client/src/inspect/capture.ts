@@ -16,6 +16,11 @@ export interface Capture {
   readonly responseBody: readonly Buffer[];
   /** WebSocket messages and server-sent events that are kept, in order. */
   readonly messages: readonly ExchangeMessage[];
+  /**
+   * Gives back the memory of the bodies of one that is not open any more. What was read from them must not be used any
+   * more, and they are empty from here on.
+   */
+  release?(): void;
 }
 
 /** Takes captures. Its methods return at once and never throw: they are called between two chunks of a stream. */

@@ -11,6 +11,10 @@ test("so many at once, and so many a second after that", () => {
   expect(admitted(5)).toBe(2);
   now = 100_000;
   expect(admitted(5)).toBe(3);
+  now = 100_200;
+  expect(budget.admit(3)).toBe(false);
+  expect(budget.admit(2)).toBe(true);
+  expect(budget.admit()).toBe(false);
 });
 
 test("a flood is more than a thousand a second that were turned away or did not ask, and ends with it", () => {

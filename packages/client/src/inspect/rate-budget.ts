@@ -3,7 +3,8 @@ import { performance } from "node:perf_hooks";
 
 /** Admits so many in the long run, and more at once after a quiet time. */
 export interface RateBudget {
-  admit(): boolean;
+  /** @param cost how many of others it counts for. Default: 1 */
+  admit(cost?: number): boolean;
   /** One more passes that does not ask. */
   pass(): void;
   /** Whether more were turned away or passed in the second before than anybody could want to look at. */
@@ -36,18 +37,18 @@ export function createRateBudget(
   }
 
   return {
-    admit() {
+    admit(cost = 1) {
       // While there is plenty, what comes back can wait.
-      if (tokens < 1) {
+      if (tokens < cost) {
         const time = now();
         tokens = Math.min(burst, tokens + ((time - last) * perSecond) / 1_000);
         last = time;
-        if (tokens < 1) {
+        if (tokens < cost) {
           refuse(time);
           return false;
         }
       }
-      tokens--;
+      tokens -= cost;
       return true;
     },
     pass: () => refuse(now()),

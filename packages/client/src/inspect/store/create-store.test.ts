@@ -1,6 +1,6 @@
 // The store: this run in memory, older runs behind it.
 import type { Exchange } from "@expose/protocol";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import type { ExchangeStore, StoredExchange } from "../capture.ts";
 import { createTap } from "../tap/create-tap.ts";
 import { createStore, type StoreOptions } from "./create-store.ts";
@@ -182,4 +182,55 @@ test("a store without a history says why", () => {
   expect(useStore({ history: useHistory() }).store.status()).toMatchObject({
     file: "/state/history.sqlite",
   });
+});
+
+test("memory of what is gone serves again, and nobody reads in it what belongs to another", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => {
+    vi.restoreAllMocks();
+    vi.useRealTimers();
+  });
+  // Each exchange takes longer than all of them may: one is settled at a time.
+  let nowMs = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => (nowMs += 10));
+  const onDisk = new Map<string, string>();
+  const store = createStore({
+    maxBytes: 1_000_000,
+    history: {
+      ...useHistory(),
+      write(all) {
+        for (const { exchange, bodies } of all)
+          onDisk.set(exchange.target, String(bodies.response));
+      },
+    },
+  });
+  const memory = new Set<ArrayBufferLike>();
+  const tap = createTap({
+    ...store,
+    finished(capture) {
+      for (const { buffer } of capture.responseBody) memory.add(buffer);
+      store.finished(capture);
+    },
+  })(INFO);
+  const bodyOf = (n: number | string): string =>
+    String.fromCharCode(97 + (Number(String(n).replace("/", "")) % 26)).repeat(
+      60_000,
+    );
+  for (let n = 0; n < 200; n++) {
+    tap.fromVisitor(Buffer.from(`GET /${n} HTTP/1.1\r\nHost: a\r\n\r\n`));
+    tap.fromUpstream(
+      Buffer.from(
+        `HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n${bodyOf(n)}`,
+      ),
+    );
+    // Now and then some are gone before they are written.
+    if (n % 40 > 20) vi.advanceTimersByTime(80);
+  }
+  expect(memory.size).toBeLessThan(100);
+  const { items } = await store.list({ limit: 10 });
+  for (const { id, target } of items)
+    expect(String((await store.bodies(id))!.response)).toBe(bodyOf(target));
+  vi.advanceTimersByTime(1_000);
+  expect(onDisk.size).toBe(200);
+  for (const [target, body] of onDisk) expect(body).toBe(bodyOf(target));
 });

@@ -51,6 +51,8 @@ export function createStore(options: StoreOptions = {}): ExchangeStore {
   const listeners = new Set<StoreListener>();
   /** What has happened to a record since the last time: whether it is new. */
   const touched = new Map<MemoryRecord, boolean>();
+  /** What memory has let go of, and whose memory is not released yet. */
+  let gone: readonly MemoryRecord[] = [];
   let missed = 0;
   let missedUntold = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -95,6 +97,7 @@ export function createStore(options: StoreOptions = {}): ExchangeStore {
     async clear() {
       settle();
       memory.clear();
+      schedule();
       await history?.clear();
       tell((listener) => listener.cleared?.());
     },
@@ -119,7 +122,10 @@ export function createStore(options: StoreOptions = {}): ExchangeStore {
 
   function schedule(ms = SETTLE_MS): void {
     if (timer || closing) return;
-    timer = setTimeout(() => settle(SLICE_MS), ms);
+    timer = setTimeout(() => {
+      settle(SLICE_MS);
+      releaseGone();
+    }, ms);
     // What is left is written by close().
     timer.unref();
   }
@@ -142,6 +148,16 @@ export function createStore(options: StoreOptions = {}): ExchangeStore {
     if (touched.size > 0) schedule(PAUSE_MS);
   }
 
+  // Not at the moment when memory lets them go: whoever has waited for the end of one reads it right after that.
+  function releaseGone(): void {
+    gone = [...gone, ...memory.takeGone()].filter((record) => {
+      // It is yet to be told of and written.
+      if (touched.has(record)) return true;
+      record.capture.release?.();
+      return false;
+    });
+  }
+
   function settleOne(
     record: MemoryRecord,
     isNew: boolean,
@@ -157,7 +173,10 @@ export function createStore(options: StoreOptions = {}): ExchangeStore {
     if (history && record.finished)
       finished.push({
         exchange,
-        bodies: bodiesOf(record.capture),
+        // Most of a flood is not written, and need not be copied.
+        get bodies() {
+          return bodiesOf(record.capture);
+        },
         messages: record.capture.messages,
       });
   }

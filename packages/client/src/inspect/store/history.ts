@@ -4,7 +4,10 @@ import type { StoredBodies, StoredExchange } from "../capture.ts";
 
 /** The history on disk of all clients of this user. */
 export interface History {
-  /** Takes finished exchanges, with nothing redacted yet, to be written soon. Never throws. */
+  /**
+   * Takes finished exchanges, with nothing redacted yet, to be written soon. Never throws. Reads what it wants of them
+   * before it returns; large bodies are the history's own then, and empty for everybody else.
+   */
   write(exchanges: readonly StoredExchange[]): void;
   /** Those that are older than `before`, newest first. */
   list(limit: number, before: string | undefined): Promise<Exchange[]>;

@@ -18,7 +18,7 @@ export interface MemoryLimits {
   readonly maxBytes: number;
 }
 
-/** The exchanges of this run. */
+/** The exchanges of this run. Of those that it lets go the memory is the caller's to release, with `takeGone`. */
 export interface Memory {
   open(capture: Capture): MemoryRecord;
   get(id: string): MemoryRecord | undefined;
@@ -27,6 +27,8 @@ export interface Memory {
   /** Newest first. */
   newestFirst(): Iterable<MemoryRecord>;
   clear(): void;
+  /** @returns those that were let go since it was last asked */
+  takeGone(): readonly MemoryRecord[];
   readonly size: number;
   readonly bytes: number;
 }
@@ -39,6 +41,7 @@ const BYTES_PER_EXCHANGE = 6 * 1_024;
 export function createMemory({ maxExchanges, maxBytes }: MemoryLimits): Memory {
   const records = new Map<string, MemoryRecord>();
   let bytes = 0;
+  let gone: MemoryRecord[] = [];
 
   // Many at a time: a map that has lost its first entries is walked through from where they were.
   function evict(): void {
@@ -50,6 +53,7 @@ export function createMemory({ maxExchanges, maxBytes }: MemoryLimits): Memory {
       if (!record.finished) continue;
       records.delete(id);
       bytes -= record.bytes;
+      gone.push(record);
     }
   }
 
@@ -75,8 +79,14 @@ export function createMemory({ maxExchanges, maxBytes }: MemoryLimits): Memory {
     },
     newestFirst: () => [...records.values()].reverse(),
     clear() {
+      for (const record of records.values()) gone.push(record);
       records.clear();
       bytes = 0;
+    },
+    takeGone() {
+      const taken = gone;
+      gone = [];
+      return taken;
     },
     get size() {
       return records.size;

@@ -228,6 +228,42 @@ test("in a flood a connection is looked at again when it has been silent behind 
   expect(sink.missedCount).toBe(7);
 });
 
+test("in a flood a connection that begins is read only if there is room for its first exchange", () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+  let admitted = 0;
+  const options = { flooded: () => true };
+  const room = useTap({ ...options, admit: () => ++admitted === 1 });
+  exchange(room.tap, "/seen");
+  exchange(room.tap, "/unseen");
+  room.tap.closed();
+  expect(admitted).toBe(2);
+  expect(exchangesOf(room.sink)).toMatchObject([
+    { target: "/seen", status: 200, state: "complete" },
+  ]);
+  expect(room.sink.missedCount).toBe(1);
+
+  let full = true;
+  const later = useTap({ ...options, admit: () => !full });
+  // What begins in the middle of something is never taken for a request.
+  later.tap.fromVisitor(
+    Buffer.from("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: "),
+  );
+  full = false;
+  vi.advanceTimersByTime(1_000);
+  later.tap.fromVisitor(Buffer.from("28\r\n\r\nGET /forged HTTP/1.1\r\n"));
+  later.tap.fromUpstream(Buffer.from("HTTP/1.1 204 No Content\r\n\r\n"));
+  later.tap.upstreamEnded();
+  expect(later.sink.captures).toHaveLength(0);
+  vi.advanceTimersByTime(50);
+  exchange(later.tap, "/seen");
+  later.tap.closed();
+  expect(exchangesOf(later.sink)).toMatchObject([
+    { target: "/seen", status: 200, state: "complete" },
+  ]);
+  expect(later.sink.missedCount).toBe(1);
+});
+
 test("without a flood a connection that was turned away once is read on", () => {
   let full = true;
   const { tap, sink } = useTap({ admit: () => !full });

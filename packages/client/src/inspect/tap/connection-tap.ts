@@ -1,6 +1,7 @@
 // One connection between a visitor and the local service, seen from beside it: pairs requests with responses.
 import type { HeaderLine } from "@expose/protocol";
 import type { CaptureSink } from "../capture.ts";
+import type { BlockPool } from "./block-pool.ts";
 import {
   NO_BODY,
   planRequestBody,
@@ -17,7 +18,8 @@ import {
 } from "./open-capture.ts";
 import type { RateBudget } from "../rate-budget.ts";
 import { createEventReader, type EventReader } from "./event-reader.ts";
-import { createSide, type NextMessage } from "./side.ts";
+import { createSide, type NextMessage, type Side } from "./side.ts";
+import type { Traffic } from "./traffic.ts";
 import {
   trackRequest,
   trackResponse,
@@ -41,7 +43,14 @@ export interface TapContext {
   readonly sink: CaptureSink;
   readonly limits: KeepLimits;
   readonly kept: KeptBytes;
+  readonly pool: BlockPool;
   readonly budget: RateBudget;
+  readonly traffic: Traffic;
+}
+
+interface Sides {
+  readonly visitor: Side;
+  readonly upstream: Side;
 }
 
 /** A request, until both it and its response are over. */
@@ -58,6 +67,9 @@ const MAX_PIPELINED = 1_000;
 // A first request whose head is not over by then is none: it may be nothing but line ends, which come before one.
 const MAX_PRELUDE_BYTES = 256 * 1_024;
 
+// While traffic is heavy each exchange takes as much of the budget as so many others.
+const HEAVY_COST = 4;
+
 // In a flood nothing of a connection is read any more until it has been silent for so long behind an answer: the next
 // byte is a request's first then. (A visitor who pauses in an upload that was answered early could make it read a part
 // of that upload as a request; it shows something that was sent, under a wrong heading, and changes nothing.)
@@ -73,22 +85,8 @@ export function tapConnection(
 class HttpConnection implements ConnectionTap {
   readonly #info: ConnectionInfo;
   readonly #context: TapContext;
-  readonly #visitor = createSide("request", {
-    begin: () => this.#beginRequest(),
-    head: (head) => this.#takeRequest(head),
-    tracked: (text) => this.#trackRequest(text),
-    body: (bytes) => this.#incoming?.capture?.request.add(bytes),
-    end: (trailers) => this.#endRequest(trailers),
-    fault: (reason) => this.#fault(`The request cannot be read. ${reason}`),
-  });
-  readonly #upstream = createSide("response", {
-    begin: () => this.#beginResponse(),
-    head: (head) => this.#takeResponse(head),
-    tracked: (text) => this.#trackResponse(text),
-    body: (bytes) => this.#takeResponseBody(bytes),
-    end: (trailers) => this.#endResponse(trailers),
-    fault: (reason) => this.#fault(`The response cannot be read. ${reason}`),
-  });
+  /** Absent until there is something to read: in a flood most connections are not read at all. */
+  #sides: Sides | undefined;
   /** Requests whose response is not over, oldest first. */
   readonly #waiting: Entry[] = [];
   /** The request that is coming in. */
@@ -106,6 +104,10 @@ class HttpConnection implements ConnectionTap {
   #raw: OpenCapture | undefined;
   #switched: OpenCapture | undefined;
   #over = false;
+  /** Nothing has come from the visitor. */
+  #fresh = true;
+  /** The next exchange has its part of the budget. */
+  #admitted = false;
   /** Nothing is read; see PAUSE_MS. */
   #blind = false;
   /** When the service last spoke, while blind; below 0 once the visitor has spoken after it. */
@@ -117,7 +119,9 @@ class HttpConnection implements ConnectionTap {
   }
 
   fromVisitor(chunk: Buffer): void {
+    this.#context.traffic.pass(chunk.length);
     if (this.#over || (this.#blind && !this.#looksAgain())) return;
+    if (this.#fresh && !this.#looksAtAll()) return;
     if (this.#raw) return this.#raw.request.add(chunk);
     this.#visitor.feed(chunk);
     if (this.#raw) this.#takeRaw("request", chunk);
@@ -125,6 +129,7 @@ class HttpConnection implements ConnectionTap {
   }
 
   fromUpstream(chunk: Buffer): void {
+    this.#context.traffic.pass(chunk.length);
     if (this.#over) return;
     if (this.#blind) {
       this.#answeredAt = performance.now();
@@ -136,7 +141,7 @@ class HttpConnection implements ConnectionTap {
   }
 
   upstreamEnded(): void {
-    if (!this.#over) this.#upstream.ended();
+    if (!this.#over) this.#sides?.upstream.ended();
   }
 
   closed(error?: Error): void {
@@ -153,6 +158,44 @@ class HttpConnection implements ConnectionTap {
         );
       else this.#finish(capture, "aborted", explainCut(capture, error));
     }
+  }
+
+  get #visitor(): Side {
+    return (this.#sides ??= this.#createSides()).visitor;
+  }
+
+  get #upstream(): Side {
+    return (this.#sides ??= this.#createSides()).upstream;
+  }
+
+  #createSides(): Sides {
+    const visitor = createSide("request", {
+      begin: () => this.#beginRequest(),
+      head: (head) => this.#takeRequest(head),
+      tracked: (text) => this.#trackRequest(text),
+      body: (bytes) => this.#incoming?.capture?.request.add(bytes),
+      end: (trailers) => this.#endRequest(trailers),
+      fault: (reason) => this.#fault(`The request cannot be read. ${reason}`),
+    });
+    const upstream = createSide("response", {
+      begin: () => this.#beginResponse(),
+      head: (head) => this.#takeResponse(head),
+      tracked: (text) => this.#trackResponse(text),
+      body: (bytes) => this.#takeResponseBody(bytes),
+      end: (trailers) => this.#endResponse(trailers),
+      fault: (reason) => this.#fault(`The response cannot be read. ${reason}`),
+    });
+    return { visitor, upstream };
+  }
+
+  // The first byte of a connection. In a flood of short ones finding the ends of what is not captured would be felt.
+  #looksAtAll(): boolean {
+    this.#fresh = false;
+    if (!this.#context.budget.flooded) return true;
+    this.#admitted = this.#spend();
+    this.#blind = !this.#admitted;
+    if (this.#blind) this.#context.sink.missed(1);
+    return this.#admitted;
   }
 
   /** A visitor speaks whom nobody listens to. */
@@ -177,10 +220,7 @@ class HttpConnection implements ConnectionTap {
     const last = this.#waiting.at(-1);
     if (last?.asksUpgrade) return "hold";
     if (this.#waiting.length >= MAX_PIPELINED) return "fault";
-    const { budget, limits, kept } = this.#context;
-    const capture = budget.admit()
-      ? new OpenCapture(this.#info, limits, kept)
-      : undefined;
+    const capture = this.#admit();
     this.#incoming = { capture, method: "", asksUpgrade: false };
     return capture ? "capture" : "track";
   }
@@ -313,7 +353,7 @@ class HttpConnection implements ConnectionTap {
   }
 
   #becomeRaw(): void {
-    const capture = this.#incoming?.capture ?? this.#admitRaw();
+    const capture = this.#incoming?.capture ?? this.#admit();
     if (!capture) {
       this.#context.sink.missed(1);
       return this.#stop();
@@ -329,11 +369,18 @@ class HttpConnection implements ConnectionTap {
     this.#context.sink.opened(capture);
   }
 
-  #admitRaw(): OpenCapture | undefined {
-    const { budget, limits, kept } = this.#context;
-    return budget.admit()
-      ? new OpenCapture(this.#info, limits, kept)
+  #admit(): OpenCapture | undefined {
+    const { limits, kept, pool } = this.#context;
+    const admitted = this.#admitted || this.#spend();
+    this.#admitted = false;
+    return admitted
+      ? new OpenCapture(this.#info, limits, kept, pool)
       : undefined;
+  }
+
+  #spend(): boolean {
+    const { budget, traffic } = this.#context;
+    return budget.admit(traffic.heavy ? HEAVY_COST : 1);
   }
 
   #takeRaw(side: "request" | "response", chunk: Buffer): void {
@@ -363,8 +410,8 @@ class HttpConnection implements ConnectionTap {
     this.#waiting.length = 0;
     this.#incoming = undefined;
     this.#prelude = undefined;
-    this.#visitor.stop();
-    this.#upstream.stop();
+    this.#sides?.visitor.stop();
+    this.#sides?.upstream.stop();
   }
 }
 

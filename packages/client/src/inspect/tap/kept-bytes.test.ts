@@ -24,3 +24,33 @@ test("after a burst no more is taken than comes back, except for what does not c
   now = 100_000;
   expect(kept.take(30)).toBe(20);
 });
+
+test("once all is taken nothing is until a quarter of a second's is there", () => {
+  let now = 0;
+  const kept = createKeptBytes(
+    { maxBytes: 1_000, perSecond: 40, burst: 20 },
+    () => now,
+  );
+  expect(kept.take(30)).toBe(20);
+  now = 200;
+  expect(kept.take(5)).toBe(0);
+  now = 250;
+  expect(kept.take(5)).toBe(5);
+  expect(kept.take(5)).toBe(5);
+  expect(kept.take(5)).toBe(0);
+});
+
+test("while traffic is heavy less comes back", () => {
+  let now = 0;
+  const traffic = { heavy: true };
+  const kept = createKeptBytes(
+    { maxBytes: 1_000, perSecond: 10, perHeavySecond: 5, burst: 20, traffic },
+    () => now,
+  );
+  expect(kept.take(20)).toBe(20);
+  now = 1_000;
+  expect(kept.take(20)).toBe(5);
+  traffic.heavy = false;
+  now = 2_000;
+  expect(kept.take(20)).toBe(10);
+});

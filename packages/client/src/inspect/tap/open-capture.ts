@@ -11,7 +11,8 @@ import type {
   HeaderLine,
 } from "@expose/protocol";
 import type { Capture } from "../capture.ts";
-import { createByteList } from "./byte-list.ts";
+import type { BlockPool } from "./block-pool.ts";
+import { createByteList, type ByteList } from "./byte-list.ts";
 import type { BodyPlan } from "./framing.ts";
 import { createExchangeId } from "../exchange-id.ts";
 import type { KeptBytes } from "./kept-bytes.ts";
@@ -84,12 +85,17 @@ export class OpenCapture implements Capture {
   #responseEndMs: number | undefined;
   #endMs: number | undefined;
 
-  constructor(info: ConnectionInfo, limits: KeepLimits, kept: KeptBytes) {
+  constructor(
+    info: ConnectionInfo,
+    limits: KeepLimits,
+    kept: KeptBytes,
+    pool: BlockPool,
+  ) {
     this.#info = info;
     this.#limits = limits;
     this.#kept = kept;
-    this.request = new BodyKeeper(limits.maxBodyBytes, kept);
-    this.response = new BodyKeeper(limits.maxBodyBytes, kept);
+    this.request = new BodyKeeper(limits.maxBodyBytes, kept, pool);
+    this.response = new BodyKeeper(limits.maxBodyBytes, kept, pool);
     this.id = createExchangeId(this.#startedAt);
   }
 
@@ -213,6 +219,13 @@ export class OpenCapture implements Capture {
     return true;
   }
 
+  release(): void {
+    // An open one is still written to; what it holds is collected some day.
+    if (this.state === "open") return;
+    this.request.release();
+    this.response.release();
+  }
+
   exchange(): Exchange {
     const request = this.#requestHead;
     const response = this.#responseHead;
@@ -284,14 +297,15 @@ const UNMETERED_BYTES = 16 * 1_024;
 class BodyKeeper {
   bytes = 0;
   framing: CapturedBody["framing"] = "none";
-  readonly #list = createByteList();
+  readonly #list: ByteList;
   readonly #maxBytes: number;
   readonly #kept: KeptBytes;
   #full = false;
 
-  constructor(maxBytes: number, kept: KeptBytes) {
+  constructor(maxBytes: number, kept: KeptBytes, pool: BlockPool) {
     this.#maxBytes = maxBytes;
     this.#kept = kept;
+    this.#list = createByteList(pool);
   }
 
   add(bytes: Buffer): void {
@@ -315,6 +329,10 @@ class BodyKeeper {
   }
   get chunks(): readonly Buffer[] {
     return this.#list.pieces();
+  }
+
+  release(): void {
+    this.#list.release();
   }
 
   /** Bytes that are kept in another form, or not at all. */

@@ -2,7 +2,9 @@
 import type { Exchange } from "@expose/protocol";
 import type { Capture, CaptureSink } from "../capture.ts";
 import { tapConnection, type TapContext } from "./connection-tap.ts";
+import { createBlockPool } from "./block-pool.ts";
 import { createKeptBytes } from "./kept-bytes.ts";
+import { createTraffic } from "./traffic.ts";
 
 /** What a sink was told. */
 export interface Recorded extends CaptureSink {
@@ -72,6 +74,8 @@ export function useTap(options: PlayOptions = {}) {
       perSecond: 0,
       burst: options.keptBurst ?? 1_024 * 1_024 * 1_024,
     }),
+    pool: createBlockPool(),
+    traffic: createTraffic(),
     budget: {
       admit: options.admit ?? (() => true),
       pass: () => {},

@@ -116,9 +116,8 @@ export function openHistory(options: HistoryOptions): History {
     return withBodies
       ? {
           exchange,
-          // Copies of their own: with a piece of a pool the whole pool would travel.
-          request: new Uint8Array(request),
-          response: new Uint8Array(response),
+          request: alone(request),
+          response: alone(response),
           messages,
         }
       : {
@@ -260,6 +259,12 @@ class CallError extends Error {
 
 const isPassing = (error: unknown): boolean =>
   error instanceof CallError && error.failure.kind === "turn";
+
+// With a piece of a pool the whole pool would travel to the worker.
+const alone = (bytes: Buffer): Uint8Array<ArrayBuffer> =>
+  bytes.length === bytes.buffer.byteLength && bytes.length > 0
+    ? (bytes as Buffer<ArrayBuffer>)
+    : new Uint8Array(bytes);
 
 const sizeOf = (messages: readonly ExchangeMessage[]): number =>
   messages.reduce((sum, { data }) => sum + data.length + 200, 0);
