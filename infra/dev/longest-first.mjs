@@ -2,29 +2,31 @@
 // while the other has nothing to do. In a checkout where tests ran before vitest knows how long each took; in a fresh one
 // it would go by their size.
 import { BaseSequencer } from "vitest/node";
+import { inRoot } from "./paths.mjs";
 
-/** Ends of paths, those that take longest first. */
-const LONGEST = [
-  "e2e/reconnect.test.ts",
-  "e2e/memory.test.ts",
-  "e2e/cli-replay.test.ts",
-  "e2e/workers.test.ts",
-  "e2e/cli-http.test.ts",
-  "inspector/injection.test.ts",
-  "inspector/axe.test.ts",
-  "inspector/page.test.ts",
-  "inspector/chain.test.ts",
-  "conformance/mutated.test.ts",
-  "conformance/isolation.test.ts",
+/** Of each project, those that take longest first. */
+export const LONGEST = [
+  "test/e2e/reconnect.test.ts",
+  "test/e2e/memory.test.ts",
+  "test/e2e/cli-replay.test.ts",
+  "test/e2e/workers.test.ts",
+  "test/e2e/cli-http.test.ts",
+  "test/e2e/inspector/injection.test.ts",
+  "test/e2e/inspector/axe.test.ts",
+  "test/e2e/inspector/page.test.ts",
+  "test/e2e/inspector/chain.test.ts",
+  "test/conformance/mutated.test.ts",
+  "test/conformance/isolation.test.ts",
 ];
 
 export class LongestFirst extends BaseSequencer {
   /** @param {import("vitest/node").TestSpecification[]} files */
   async sort(files) {
     const sorted = await super.sort(files);
+    const first = LONGEST.map((path) => inRoot(path));
     const rank = ({ moduleId }) => {
-      const at = LONGEST.findIndex((end) => moduleId.endsWith(end));
-      return at < 0 ? LONGEST.length : at;
+      const at = first.indexOf(moduleId);
+      return at < 0 ? first.length : at;
     };
     return sorted.toSorted((a, b) => rank(a) - rank(b));
   }

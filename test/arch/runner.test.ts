@@ -1,6 +1,8 @@
 // What `npm test` counts: nothing that did not run may pass for having passed.
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { LONGEST } from "../../infra/dev/longest-first.mjs";
 import { tally } from "../../infra/dev/vitest-report.mjs";
 import { ROOT } from "./sources.ts";
 
@@ -54,4 +56,8 @@ test("a file that cannot be loaded counts as failed", () => {
 test("an error outside of any test counts as failed", () => {
   const report = { testResults: [file([passed])] };
   expect(tally(report, false)).toMatchObject({ passed: 1, failed: 1 });
+});
+
+test("the test files that are taken first are there", () => {
+  expect(LONGEST.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });
