@@ -16,7 +16,7 @@ import {
   WithoutSecretsField,
 } from "./fields.tsx";
 import { OrderForm } from "./order-form.tsx";
-import { ClassCell, countDiffering } from "./results.tsx";
+import { ClassCell, countDiffering, Outcome } from "./results.tsx";
 
 export interface ReplayManyProps {
   /** The list's. */
@@ -96,14 +96,14 @@ function Results(props: {
   onShow(id: string): void;
 }): JSX.Element {
   const { results } = props.answer;
-  if (results.length === 0) return <p role="status">Nothing matched.</p>;
+  if (results.length === 0) return <Outcome>Nothing matched.</Outcome>;
   return (
     <>
-      <p role="status">
+      <Outcome>
         {`${results.length} replayed: ${countDiffering(results)} the class of before.`}
-      </p>
+      </Outcome>
       <Table
-        look="changes"
+        look="results"
         caption="What changed"
         columns={["Request", "Before", "After", "Class", "Changes"]}
       >

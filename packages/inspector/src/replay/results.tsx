@@ -1,6 +1,7 @@
 // What came of a replay that was sent many times, or not at all.
 import type { ReplayAnswer } from "@expose/protocol";
 import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { Table } from "../ui/table.tsx";
 
 export interface ReplayResultsProps {
@@ -12,11 +13,11 @@ export function ReplayResults(props: ReplayResultsProps): JSX.Element {
   const { results } = props.answer;
   return (
     <>
-      <p role="status">
+      <Outcome>
         {`Sent ${results.length} times: ${countDiffering(results)} the class of the original.`}
-      </p>
+      </Outcome>
       <Table
-        look="changes"
+        look="results"
         caption="Responses"
         columns={["No.", "Status", "Class", "Exchange"]}
       >
@@ -44,6 +45,17 @@ export function ReplayResults(props: ReplayResultsProps): JSX.Element {
   );
 }
 
+/** The answer in a sentence, brought into sight: the form above it may be long. */
+export function Outcome({ children }: { children: string }): JSX.Element {
+  const ref = useRef<HTMLParagraphElement>(null);
+  useEffect(() => ref.current?.scrollIntoView({ block: "nearest" }), []);
+  return (
+    <p role="status" ref={ref}>
+      {children}
+    </p>
+  );
+}
+
 /** `all in`, or how many are not in it. */
 export function countDiffering(
   results: readonly { readonly sameClass: boolean }[],
@@ -55,6 +67,9 @@ export function countDiffering(
 /** Whether a status has the first digit that it had. */
 export function ClassCell({ same }: { same: boolean }): JSX.Element {
   return (
-    <td class={same ? "" : "tone-bad"}>{same ? "● same" : "▲ differs"}</td>
+    <td class={same ? "class" : "class tone-bad"}>
+      <span aria-hidden="true">{same ? "● " : "▲ "}</span>
+      <span class="word">{same ? "same" : "differs"}</span>
+    </td>
   );
 }

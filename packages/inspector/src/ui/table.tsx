@@ -2,7 +2,7 @@
 import type { ComponentChildren, JSX } from "preact";
 
 export interface TableProps {
-  readonly look: "changes" | "fields";
+  readonly look: "changes" | "fields" | "results";
   readonly caption?: string;
   readonly columns: readonly string[];
   /** Its rows. */
