@@ -163,6 +163,8 @@ export class LiveUpgrade implements VisitTask, OpenUpgrade, UpgradeEvents {
   }
 
   agreed(): void {
+    // The upstream switched to something else.
+    if (!this.#visit.upgraded) return;
     // Kept for as long as the WebSocket lives, and of no use any more.
     this.#requestHead = "";
     this.#head = NOTHING;
@@ -186,6 +188,8 @@ export class LiveUpgrade implements VisitTask, OpenUpgrade, UpgradeEvents {
   }
 
   failed(error: Error): void {
+    // After that, the sides' own `close` tells.
+    if (this.#visit.upgraded) return;
     const { tunnel } = this.#tunnel;
     if (isParseError(error)) this.#refuse({ code: "upstream-invalid" });
     else if (this.#heard) this.#refuse({ code: "upstream-closed" });
