@@ -6,6 +6,7 @@ import { randomFillSync } from "node:crypto";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { kept } from "./lent-reads.ts";
+import { LEAST_SLAB_BYTES, PacketMemory } from "./packet-memory.ts";
 
 /** What is assumed of ssh2's Channel (lib/Channel.js), beyond that it is a Duplex. */
 export interface ChannelShape extends Duplex {
@@ -22,7 +23,11 @@ export interface ChannelShape extends Duplex {
 
 /** What is assumed of an ssh2 connection's protocol object (lib/protocol/Protocol.js). */
 export interface ProtocolShape {
-  _cipher: { allocPacket(payloadLength: number): Buffer };
+  _cipher: {
+    allocPacket(payloadLength: number): Buffer;
+    /** The same function for all ciphers of a connection. */
+    readonly _onWrite: object;
+  };
   /** What arrived of a packet's tag; each cipher has some of these. */
   _decipher: { _tag?: Buffer; _mac?: Buffer; _calcMac?: Buffer };
   /** The last key exchange; its keys are its own, and made anew for each. */
@@ -42,13 +47,17 @@ const PACKETS_AT_ONCE = 8;
  */
 export function batchWrites(socket: Socket): void {
   const write = socket.write.bind(socket) as Socket["write"];
+  const memory = new PacketMemory(socket);
+  memoryOf.set(socket, memory);
   let corked = false;
   let packets = 0;
   const flush = (): void => {
     corked = false;
     packets = 0;
     socket.uncork();
+    memory.written();
   };
+  socket.on("drain", () => memory.written());
   socket.write = ((...args: Parameters<typeof write>) => {
     if (!corked) {
       corked = true;
@@ -64,6 +73,8 @@ export function batchWrites(socket: Socket): void {
   }) as Socket["write"];
 }
 
+// By the socket, and by what hands packets to it.
+const memoryOf = new WeakMap<object, PacketMemory>();
 const tuned = new WeakSet<object>();
 
 /** Whether a stream is a channel of a tuned class: its `write` has taken a copy when it returns. */
@@ -179,9 +190,15 @@ interface ReadState {
  * section 6 wants them arbitrary; every byte is still random and used once. Holds for all ciphers of that class, and so
  * for those of later key exchanges, which agree on the same one. Idempotent.
  *
+ * Large packets are made in memory that is used again once they are out.
+ *
  * @param protocol of a connection that encrypts
+ * @param socket under it, whose writes are batched
  */
-export function poolPadding(protocol: ProtocolShape): void {
+export function poolPadding(protocol: ProtocolShape, socket: object): void {
+  const memory = memoryOf.get(socket);
+  // What writes is the connection's, and all of its ciphers have it.
+  if (memory) memoryOf.set(protocol._cipher._onWrite, memory);
   // The class rather than the connection: a property that watches for new ciphers turns ssh2's largest object into a
   // dictionary, of 1.6 KB for each connection.
   const prototype = Object.getPrototypeOf(protocol._cipher) as PooledCipher;
@@ -197,7 +214,7 @@ export function poolPadding(protocol: ProtocolShape): void {
     let padding = block - ((counted + payloadLength) & (block - 1));
     if (padding < 4) padding += block;
     const length = 5 + payloadLength + padding;
-    const packet = Buffer.allocUnsafe(length + trailer);
+    const packet = allocate(this, length + trailer);
     packet.writeUInt32BE(length - 4, 0);
     packet[4] = padding;
     fillRandom(packet, 5 + payloadLength, padding);
@@ -205,10 +222,18 @@ export function poolPadding(protocol: ProtocolShape): void {
   };
 }
 
+// Memory of its own for each of the large packets costs more than their encryption.
+function allocate(cipher: PooledCipher, bytes: number): Buffer {
+  const memory =
+    bytes < LEAST_SLAB_BYTES ? undefined : memoryOf.get(cipher._onWrite);
+  return memory?.take(bytes) ?? Buffer.allocUnsafe(bytes);
+}
+
 const LAYOUT = Symbol("layout");
 
 interface PooledCipher {
   [LAYOUT]?: Layout;
+  readonly _onWrite: object;
   allocPacket(payloadLength: number): Buffer;
 }
 

@@ -1,5 +1,5 @@
 // The one door to what ssh2 keeps to itself. inside-ssh2.test.ts fails when an upgrade of ssh2 moves any of it.
-import { Readable } from "node:stream";
+import { Readable, type Duplex } from "node:stream";
 import type { Channel, Client, ClientChannel } from "ssh2";
 import {
   createWindowBudget,
@@ -56,7 +56,11 @@ export function tuneChannels(channel: Channel): void {
 
 /** Makes the packets of a connection cheap, from now on. */
 export function tunePackets(client: Client): void {
-  poolPadding((client as unknown as { _protocol: ProtocolShape })._protocol);
+  const { _protocol: protocol, _sock: stream } = client as unknown as {
+    _protocol: ProtocolShape;
+    _sock: Duplex;
+  };
+  poolPadding(protocol, stream);
 }
 
 /** Frees what a connection keeps of its login or its last key exchange. */

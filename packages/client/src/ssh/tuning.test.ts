@@ -33,7 +33,7 @@ async function connectPair(): Promise<Pair> {
     connection.on("error", () => {});
     connection.on("authentication", (context) => context.accept());
     connection.on("ready", () => {
-      poolPadding(protocolOf(connection));
+      poolPadding(protocolOf(connection), socketOf(connection));
       connection.on("session", (accept) => {
         accept().on("exec", (acceptExec) => gotFar(acceptExec()));
       });
@@ -63,7 +63,7 @@ async function connectPair(): Promise<Pair> {
   client.on("error", () => {});
   client.connect({ sock: socket, username: "test", password: "test" });
   await once(client, "ready");
-  poolPadding(protocolOf(client));
+  poolPadding(protocolOf(client), socketOf(client));
   onTestFinished(() => {
     client.destroy();
     server.close();
@@ -88,6 +88,9 @@ async function connectPair(): Promise<Pair> {
 
 const protocolOf = (connection: object): ProtocolShape =>
   (connection as { _protocol: ProtocolShape })._protocol;
+
+const socketOf = (connection: object): Socket =>
+  (connection as { _sock: Socket })._sock;
 
 const sha = (chunks: Buffer[]): string =>
   createHash("sha256").update(Buffer.concat(chunks)).digest("hex");
@@ -124,6 +127,25 @@ describe("a tuned channel", () => {
       expect(sha(got)).toBe(sha(sent));
     },
   );
+
+  it("makes large packets in memory that is used again once they are out, whatever the cipher", async () => {
+    const { near, far, socket } = await connectPair();
+    const { _client: client } = near as unknown as { _client: object };
+    const protocol = protocolOf(client) as ProtocolShape & { rekey(): void };
+    const alloc = (): Buffer => protocol._cipher.allocPacket(32_768);
+    const first = alloc();
+    const { _cipher: cipher } = protocol;
+    protocol.rekey();
+    await once(client as NodeJS.EventEmitter, "handshake");
+    expect(protocol._cipher).not.toBe(cipher);
+    const second = alloc();
+    expect(second.buffer).toBe(first.buffer);
+    expect(second.byteOffset).toBe(first.byteOffset);
+    near.write(Buffer.alloc(40_000));
+    expect(socket.writableLength).toBeGreaterThan(40_000);
+    expect(alloc().byteOffset).toBeGreaterThan(40_000);
+    far.resume();
+  });
 
   it("gives bytes in order when some were unshifted", async () => {
     const { near, far } = await connectPair();

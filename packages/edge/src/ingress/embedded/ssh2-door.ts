@@ -270,6 +270,7 @@ export function socketOf(connection: Connection): Socket {
 export function tunePackets(connection: Connection): void {
   poolPadding(
     (connection as unknown as { _protocol: ProtocolShape })._protocol,
+    socketOf(connection),
   );
 }
 
