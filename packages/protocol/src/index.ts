@@ -1,4 +1,5 @@
 // What both ends agree on. No sockets, files or clocks in here.
+export { letGo } from "./bulk-reads.ts";
 export * from "./error-codes.ts";
 export * from "./exchange.ts";
 export * from "./fair-link.ts";

@@ -1,5 +1,6 @@
 // Joins two byte streams, as every tunnelled connection ends up being: the one place where that is done.
 import type { Duplex } from "node:stream";
+import { isWritten, letGo } from "./bulk-reads.ts";
 
 /**
  * Whether the link under a channel has room. ssh2 writes to its socket without looking at what the socket says
@@ -61,7 +62,10 @@ export function join(
   b.on("data", (chunk: Buffer) => {
     if (sideA.gone || a.writableEnded) return;
     result.bytesBToA += chunk.length;
-    if (!a.write(chunk)) b.pause();
+    const hasRoom = a.write(chunk);
+    if (isWritten(a)) letGo(chunk);
+    // Node asks to wait after each large piece, even when the system has taken all of it already.
+    else if (!hasRoom) b.pause();
   });
   a.on("drain", () => b.resume());
 

@@ -2,6 +2,7 @@
 // not filled; in a proxy that is a third of what a small read costs. Here all sockets read into one block instead, and
 // a chunk is only lent: it is good until the listener that got it returns.
 import type { Duplex } from "node:stream";
+import { readInto } from "./own-reads.ts";
 
 // One for the process: a read and the listeners that hear of it are over before the next one begins. Not so on Windows,
 // where the system fills the memory while the program runs.
@@ -20,24 +21,17 @@ export type StopLending = () => void;
  * @returns undefined when this Node works differently inside, and then nothing has changed
  */
 export function lendReads(stream: Duplex): StopLending | undefined {
-  // A TLS socket reads from another one.
-  if (process.platform === "win32" || "encrypted" in stream) return;
-  const socket = stream as unknown as LendingSocket;
-  const { _handle: handle, _readableState: state } = socket;
-  if (typeof handle?.useUserBuffer !== "function") return;
-  const keys = (known ??= keysOf(socket));
-  if (!keys) return;
-
+  if (process.platform === "win32") return;
   let lending = true;
-  socket[keys.buffer] = block;
-  socket[keys.callback] = (length: number): boolean => {
+  const { _readableState: state } = stream as LendingSocket;
+  const done = readInto(stream, block, (length) => {
     const chunk = block.subarray(0, length);
     if (!lending || state.flowing !== true || state.length > 0)
-      return socket.push(Buffer.from(chunk));
-    socket.emit("data", chunk);
+      return stream.push(Buffer.from(chunk));
+    stream.emit("data", chunk);
     return true;
-  };
-  handle.useUserBuffer(block);
+  });
+  if (!done) return;
   return () => {
     lending = false;
   };
@@ -49,24 +43,5 @@ export function kept(chunk: Buffer): Buffer {
 }
 
 interface LendingSocket extends Duplex {
-  readonly _handle?: { useUserBuffer?(buffer: Buffer): void } | null;
   readonly _readableState: { flowing: boolean | null; length: number };
-  [key: symbol]: unknown;
-}
-
-interface Keys {
-  readonly buffer: symbol;
-  readonly callback: symbol;
-}
-
-// Where Node keeps what `onread` of net.connect() is given, which accepted sockets cannot have.
-let known: Keys | undefined;
-
-function keysOf(socket: object): Keys | undefined {
-  const symbols = Object.getOwnPropertySymbols(socket);
-  const named = (name: string): symbol | undefined =>
-    symbols.find(({ description }) => description === name);
-  const buffer = named("kBuffer");
-  const callback = named("kBufferCb");
-  return buffer && callback && { buffer, callback };
 }

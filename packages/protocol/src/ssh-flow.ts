@@ -2,6 +2,11 @@
 // channel. ssh2 itself sends what it is given and grants 2 MiB a channel for ever, which is too little for a fast line with
 // a long round trip and too much for a slow one. As ssh-tuning.ts this knows ssh2 by its shape only, and tests beside
 // the two doors fail when an upgrade of ssh2 breaks what is assumed here.
+import {
+  BULK_PIECE_BYTES,
+  BulkReads,
+  type BulkConnection,
+} from "./bulk-reads.ts";
 import type { FairLink } from "./fair-link.ts";
 import { createPathMeter, type PathMeter } from "./path-meter.ts";
 import {
@@ -14,7 +19,8 @@ import type { ChannelShape } from "./ssh-tuning.ts";
 
 /** What is assumed of an ssh2 connection (lib/client.js and lib/server.js). */
 export interface ConnectionShape {
-  _protocol: {
+  _sock: unknown;
+  _protocol: BulkConnection["_protocol"] & {
     _handlers: {
       CHANNEL_DATA(protocol: unknown, id: number, data: Buffer): void;
       CHANNEL_EXTENDED_DATA(
@@ -94,12 +100,16 @@ export function steerFlow(
 
   const handlers = protocol._handlers;
   const onData = handlers.CHANNEL_DATA;
+  let reads: BulkReads | undefined;
   handlers.CHANNEL_DATA = (peer, id, data) => {
     const channel = manager.get(id) as SteeredChannel | undefined;
     const window = channel?.[WINDOW];
     if (window === undefined) return onData(peer, id, data);
     if (!window.arrived(data.length)) violated();
-    onData(peer, id, data);
+    if (reads === undefined && data.length >= BULK_PIECE_BYTES)
+      reads = new BulkReads(connection);
+    if (reads === undefined) onData(peer, id, data);
+    else reads.tell(data, () => onData(peer, id, data));
     grant(channel!, window);
   };
 

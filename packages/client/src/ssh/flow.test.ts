@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { afterAll, describe, expect, it } from "vitest";
-import { START_WINDOW_BYTES, type Flow } from "@expose/protocol";
+import { letGo, START_WINDOW_BYTES, type Flow } from "@expose/protocol";
 import { steer } from "./inside-ssh2.ts";
 import { watchPressure } from "./link-pressure.ts";
 import { tameChannel } from "./tame-channel.ts";
@@ -98,6 +98,52 @@ describe("a steered connection", () => {
       expect(sum(granted)).toBeLessThan(body.length + 16 * 1024 ** 2);
     },
   );
+
+  it("reads into the same memory again and again while its reader lets go of all", async () => {
+    const { near, far, client } = await useSteered();
+    const body = randomBytes(40_000_000);
+    const hash = createHash("sha256");
+    const memories = new Set<ArrayBufferLike>();
+    let rekeyed = 0;
+    client.on("handshake", () => rekeyed++);
+    far.end(body);
+    let got = 0;
+    near.on("data", (chunk: Buffer) => {
+      hash.update(chunk);
+      memories.add(chunk.buffer);
+      letGo(chunk);
+      // A new cipher in the middle of it.
+      if (got < 9_000_000 && got + chunk.length >= 9_000_000)
+        (
+          client as unknown as { _protocol: { rekey(): void } }
+        )._protocol.rekey();
+      got += chunk.length;
+    });
+    await once(near, "end");
+    expect(hash.digest("hex")).toBe(sha(body));
+    expect(rekeyed).toBe(1);
+    // Each packet that lies across the end of what was read still has a buffer of its own.
+    expect(memories.size).toBeLessThan(body.length / 100_000);
+  });
+
+  it("leaves alone what its reader keeps", async () => {
+    const { near, far } = await useSteered();
+    const body = randomBytes(20_000_000);
+    const kept: { at: number; chunk: Buffer }[] = [];
+    let got = 0;
+    far.end(body);
+    near.on("data", (chunk: Buffer) => {
+      // Mostly none, so that memory is used again all the time.
+      if (got % 11 === 0) kept.push({ at: got, chunk });
+      else letGo(chunk);
+      got += chunk.length;
+    });
+    await once(near, "end");
+    expect(got).toBe(body.length);
+    expect(kept.length).toBeGreaterThan(10);
+    for (const { at, chunk } of kept)
+      expect(chunk.equals(body.subarray(at, at + chunk.length))).toBe(true);
+  });
 
   it("grants nothing while nobody reads, and again when somebody does", async () => {
     const { near, far, granted } = await useSteered();

@@ -42,6 +42,10 @@ export class PlainAnswer implements VisitorResponse {
     this.#now = now;
   }
 
+  get keepsNothing(): boolean {
+    return this.socket.writableLength === 0;
+  }
+
   writeHead(status: number, headers: string[]): void;
   writeHead(status: number, reason: string, headers: string[]): void;
   writeHead(
@@ -126,7 +130,8 @@ export class PlainAnswer implements VisitorResponse {
     const head = this.#head + before;
     this.#head = "";
     if (chunk === undefined) return socket.write(head + after, "latin1");
-    if (head === "" && after === "") return socket.write(kept(chunk));
+    if (head === "" && after === "")
+      return wrote(socket.write(kept(chunk)), socket);
     if (chunk.length < COPY_BELOW) {
       const whole = Buffer.allocUnsafe(
         head.length + chunk.length + after.length,
@@ -142,6 +147,10 @@ export class PlainAnswer implements VisitorResponse {
     let room = socket.write(kept(chunk));
     if (after !== "") room = socket.write(after, "latin1");
     socket.uncork();
-    return room;
+    return wrote(room, socket);
   }
 }
+
+// Node asks to wait after each large piece, even when the system has taken all of it already.
+const wrote = (room: boolean, socket: Socket): boolean =>
+  room || socket.writableLength === 0;

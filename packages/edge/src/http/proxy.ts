@@ -138,7 +138,7 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
     this.#unflushed = true;
   }
 
-  onBody(chunk: Buffer, last: boolean): void {
+  onBody(chunk: Buffer, last: boolean): boolean {
     const visit = this.#visit;
     this.#moved();
     visit.bytesOut += chunk.length;
@@ -149,6 +149,7 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
       this.#ended = true;
       visit.response.end(piece);
     } else if (!visit.response.write(piece) && !this.#held) this.#hold();
+    return visit.response.keepsNothing === true;
   }
 
   onPause(): void {

@@ -44,6 +44,7 @@ function parse(text: string, options: Options = {}): Parsed {
         expect(parsed.head).toBeDefined();
         expect(chunk.length).toBeGreaterThan(0);
         parsed.body += chunk.toString("latin1");
+        return true;
       },
       onEnd(trailers, reusable) {
         expect(parsed.end).toBeUndefined();

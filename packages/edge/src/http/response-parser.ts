@@ -19,8 +19,9 @@ export interface ResponseSink {
   /**
    * @param chunk good until the call returns, see `kept` in protocol
    * @param last whether the answer is complete with it; `onEnd` follows all the same
+   * @returns whether nobody needs the chunk any more; see `letGo` in protocol
    */
-  onBody(chunk: Buffer, last: boolean): void;
+  onBody(chunk: Buffer, last: boolean): boolean;
   /**
    * The answer is complete.
    * @param trailers names and values in turn
@@ -62,6 +63,8 @@ export class ResponseParser {
   /** Bytes of a head or of trailers that is not complete yet. */
   #held: Buffer | undefined;
   #heldLength = 0;
+  /** Whether somebody keeps a part of the bytes that `execute` took last. */
+  isKept = false;
 
   constructor(limits: HttpLimits) {
     this.#limits = limits;
@@ -90,6 +93,7 @@ export class ResponseParser {
    */
   execute(chunk: Buffer): boolean {
     let at = 0;
+    this.isKept = false;
     while (at < chunk.length) {
       switch (this.#state) {
         case HEAD: {
@@ -103,7 +107,7 @@ export class ResponseParser {
           const body = this.#left;
           if (chunk.length - at < body) {
             this.#left -= chunk.length - at;
-            this.#sink!.onBody(at === 0 ? chunk : chunk.subarray(at), false);
+            this.#tell(at === 0 ? chunk : chunk.subarray(at), false);
             return true;
           }
           const piece =
@@ -111,12 +115,12 @@ export class ResponseParser {
               ? chunk
               : chunk.subarray(at, at + body);
           at += body;
-          this.#sink!.onBody(piece, true);
+          this.#tell(piece, true);
           this.#finish(NO_TRAILERS, at === chunk.length);
           return true;
         }
         case UNTIL_CLOSE:
-          this.#sink!.onBody(at === 0 ? chunk : chunk.subarray(at), false);
+          this.#tell(at === 0 ? chunk : chunk.subarray(at), false);
           return true;
         case TRAILERS: {
           const end = this.#holdUntilEmptyLine(chunk, at);
@@ -142,6 +146,10 @@ export class ResponseParser {
     if (this.#state !== UNTIL_CLOSE) return false;
     this.#finish(NO_TRAILERS, false);
     return true;
+  }
+
+  #tell(piece: Buffer, last: boolean): void {
+    if (!this.#sink!.onBody(piece, last)) this.isKept = true;
   }
 
   // Gathers bytes up to and with an empty line. Trailers may begin with it, a head may not.
@@ -291,7 +299,7 @@ export class ResponseParser {
           if (this.#left === 0) this.#state = CHUNK_DATA_CR;
           const piece = chunk.subarray(at, at + length);
           at += length;
-          this.#sink!.onBody(piece, false);
+          this.#tell(piece, false);
           if (this.#state === IDLE) return chunk.length;
           break;
         }

@@ -1,6 +1,6 @@
 // One connection through a forward, as the pool keeps it: serves one request at a time, and knows when it must not serve
 // another.
-import { lendReads, type LinkPressure } from "@expose/protocol";
+import { lendReads, letGo, type LinkPressure } from "@expose/protocol";
 import type { Duplex } from "node:stream";
 import type { ForwardedConnection } from "../ingress/forward.ts";
 import type { HttpLimits } from "./limits.ts";
@@ -137,6 +137,8 @@ export class UpstreamConnection {
     this.answered = true;
     try {
       if (!this.#parser.execute(chunk)) return this.#fail("invalid");
+      // Heads it has copied.
+      if (!this.#parser.isKept) letGo(chunk);
       this.#user?.onPause();
     } catch (error) {
       this.#onBug(error);

@@ -19,6 +19,8 @@ export interface VisitorResponse {
   readonly headersSent: boolean;
   /** Null while the answer before this one, on the same connection, is not out yet. */
   readonly socket: Writable | null;
+  /** Whether all that was written is in the system's hands. Absent: unknown. */
+  readonly keepsNothing?: boolean;
   /** Whether Date is added. */
   sendDate: boolean;
   removeHeader(name: string): void;
