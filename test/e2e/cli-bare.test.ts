@@ -108,6 +108,7 @@ test("without GatewayPorts it says that the port is private, and what to write i
     sshd.env,
   );
   await expose.waitFor(/GatewayPorts clientspecified/);
+  await expose.waitFor(/^http:.*\n/);
   expect(expose.stdout).toBe(`http://${sshd.host}:${port}/\n`);
   expect(expose.stderr).toContain("own loopback");
   expect(expose.stderr).not.toContain("firewall");

@@ -14,6 +14,9 @@ import { hello, startUpstream } from "../harness/upstreams.ts";
 import { visit } from "../harness/visit.ts";
 import { describeIngress, startWorld, type World } from "../harness/worlds.ts";
 
+/** On stdout; nothing says which of the two outputs is read first. */
+const URL_LINE = /^http:.*\n/;
+
 describeIngress("expose http", (ingress) => {
   let world: World;
   beforeAll(async () => {
@@ -34,6 +37,7 @@ describeIngress("expose http", (ingress) => {
       useCliHome().env,
     );
     await expose.waitFor(/through/);
+    await expose.waitFor(URL_LINE);
     expect(expose.stdout).toBe(`${world.urlOf("plain")}\n`);
     expect((await visit(world.urlOf("plain"), "/a?b=c")).text).toBe(
       "hello /a?b=c",
@@ -270,6 +274,7 @@ describeIngress("expose http", (ingress) => {
       EXPOSE_SERVER: server!,
     });
     await expose.waitFor(/through/);
+    await expose.waitFor(URL_LINE);
     expect(expose.stdout).toBe(`${world.urlOf("env")}\n`);
     const second = startExpose(
       ["8080", "-s", "flag", flag!, server!, ...rest],
@@ -279,6 +284,7 @@ describeIngress("expose http", (ingress) => {
       },
     );
     await second.waitFor(/through/);
+    await second.waitFor(URL_LINE);
     expect(second.stdout).toBe(`${world.urlOf("flag")}\n`);
   });
 
@@ -288,7 +294,7 @@ describeIngress("expose http", (ingress) => {
     await expose.waitFor(
       /Nothing listens on localhost:\d+ .* Visitors get an error page until the local service runs/,
     );
-    expect(expose.stdout).toMatch(/^http:/);
+    await expose.waitFor(URL_LINE);
   });
 
   it("opens none of several tunnels when one of them is refused", async () => {
@@ -330,6 +336,7 @@ tunnels:
     );
     const expose = startExpose(["start", "api", "web"], env);
     await expose.waitFor(/web: .*through/);
+    await expose.waitFor(/^(http:.*\n){2}/);
     expect(expose.stdout).toBe(
       `${world.urlOf("api")}\n${world.urlOf("web")}\n`,
     );

@@ -58,6 +58,7 @@ test("in a pipe stdout holds the local addresses alone", async () => {
     sshd.env,
   );
   await expose.waitFor(/localhost:2 \(through/);
+  await expose.waitFor(/^localhost:\d+\n127.*\n/);
   expect(expose.stdout).toBe(`localhost:${a}\n127.0.0.1:${b}\n`);
 });
 

@@ -60,6 +60,7 @@ describeIngress("expose login", (ingress) => {
 
     const expose = startExpose(["8080", "-s", "after-login"], env);
     await expose.waitFor(/through/);
+    await expose.waitFor(/^http:.*\n/);
     expect(expose.stdout).toBe(`${world.urlOf("after-login")}\n`);
   });
 
