@@ -376,4 +376,41 @@ describeIngress("HTTP through a tunnel", (ingress) => {
     expect(got.digest("hex")).toBe(hash);
     expect(response.trailers["x-hash"]).toBe(hash);
   });
+
+  it("gives visitors who ask for much at once what is theirs, those who read it late included", async () => {
+    const bodies = Array.from({ length: 16 }, () => randomBytes(6_000_000));
+    const upstream = await startUpstream((request, response) => {
+      const n = Number(request.url!.slice(1));
+      if (n % 2 === 0) response.setHeader("Content-Length", bodies[n]!.length);
+      response.end(bodies[n]);
+    });
+    const { url } = await tunnelTo(upstream.port);
+    const { host, port } = new URL(url);
+    const ask = async (n: number): Promise<IncomingMessage> => {
+      const request = httpRequest({
+        ...{ host: "127.0.0.1", port, path: `/${n}`, agent: false },
+        headers: { host },
+      });
+      request.end();
+      const [response] = (await once(request, "response")) as [IncomingMessage];
+      response.pause();
+      return response;
+    };
+    const read = async (response: IncomingMessage, n: number) => {
+      const got: Buffer[] = [];
+      for await (const chunk of response) got.push(chunk as Buffer);
+      return Buffer.concat(got).equals(bodies[n]!);
+    };
+    const responses = await Promise.all(bodies.map((_, n) => ask(n)));
+    // What the late ones have not taken yet waits in the edge while the others' passes.
+    const isLate = (n: number): boolean => n % 4 > 1;
+    for (const late of [false, true])
+      expect(
+        await Promise.all(
+          responses.map((response, n) =>
+            isLate(n) === late ? read(response, n) : true,
+          ),
+        ),
+      ).toEqual(bodies.map(() => true));
+  });
 });

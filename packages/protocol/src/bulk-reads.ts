@@ -25,7 +25,7 @@ export const BULK_PIECE_BYTES = 16 * 1024;
 const SLAB_BYTES = 256 * 1024;
 // After so many reads that would have fitted in half of the small one, the large one is for others to use.
 const SMALL_BYTES = 16 * 1024;
-const SMALL_READS = 32;
+const SMALL_READS = 8;
 const MAX_SPARE = 8;
 const spare: Buffer[] = [];
 
