@@ -42,6 +42,18 @@ export function letGo(chunk: Buffer): void {
 }
 
 /**
+ * For whoever keeps a chunk for long: then it takes no more memory than it is long, where a piece of each read could keep
+ * all of the reads.
+ *
+ * @returns the chunk, or a copy of it where it is lent
+ */
+export function owned(chunk: Buffer): Buffer {
+  if (chunk !== told) return chunk;
+  told = undefined;
+  return Buffer.from(chunk);
+}
+
+/**
  * Whether what was just written to a stream is in the system's hands, all of it. Never for streams that are no sockets:
  * those may have handed it on to others.
  */

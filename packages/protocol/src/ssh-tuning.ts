@@ -5,6 +5,7 @@
 import { randomFillSync } from "node:crypto";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { owned } from "./bulk-reads.ts";
 import { kept } from "./lent-reads.ts";
 import { LEAST_SLAB_BYTES, PacketMemory } from "./packet-memory.ts";
 
@@ -159,7 +160,7 @@ export function tuneChannelClass(ChannelClass: {
       this.destroyed ||
       this.listenerCount("data") === 0
     )
-      return slowPush.call(this, chunk, encoding);
+      return slowPush.call(this, chunk && owned(chunk), encoding);
     // As the machinery does on every push: or a later resume() believes that a read is still under way, asks for
     // nothing, and the peer waits for a window for ever.
     state.reading = false;

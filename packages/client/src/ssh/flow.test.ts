@@ -145,6 +145,30 @@ describe("a steered connection", () => {
       expect(chunk.equals(body.subarray(at, at + chunk.length))).toBe(true);
   });
 
+  // A visitor who reads nothing of a fast download must not keep the memory of all the others' as well.
+  it("keeps no more than what came while its reader pauses", async () => {
+    const { near, far } = await useSteered();
+    let got = 0;
+    let isPaused = false;
+    let waited = 0;
+    near.on("data", (chunk: Buffer) => {
+      got += chunk.length;
+      if (!isPaused) return letGo(chunk);
+      expect(chunk.buffer.byteLength).toBeLessThanOrEqual(
+        Math.max(chunk.length, Buffer.poolSize),
+      );
+      waited += chunk.length;
+    });
+    far.write(Buffer.alloc(500_000));
+    while (got < 500_000) await once(near, "data");
+    near.pause();
+    isPaused = true;
+    far.write(Buffer.alloc(500_000));
+    while (near.readableLength < 500_000) await new Promise(setImmediate);
+    near.resume();
+    while (waited < 500_000) await new Promise(setImmediate);
+  });
+
   it("grants nothing while nobody reads, and again when somebody does", async () => {
     const { near, far, granted } = await useSteered();
     near.pause();
