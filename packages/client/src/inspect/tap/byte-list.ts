@@ -1,5 +1,5 @@
 // Keeps bytes that come in pieces. Whoever sends them one by one must not make us keep a hundred bytes for each.
-import type { BlockPool } from "./block-pool.ts";
+import { BLOCK_BYTES, type BlockPool } from "./block-pool.ts";
 
 /** Bytes in order. */
 export interface ByteList {
@@ -13,6 +13,8 @@ export interface ByteList {
 }
 
 const MAX_BLOCK_BYTES = 64 * 1_024;
+// What is smaller would leave much of a block unused.
+const MIN_POOLED_BYTES = BLOCK_BYTES * 0.75;
 
 /** @param pool for bytes that are given back with `release`; absent: they are collected */
 export function createByteList(pool?: BlockPool): ByteList {
@@ -33,20 +35,23 @@ class BlockList implements ByteList {
   add(bytes: Buffer): void {
     const blocks = (this.#blocks ??= []);
     const last = blocks.at(-1);
-    const at = last ? bytes.copy(last, this.#used) : 0;
+    let at = last ? bytes.copy(last, this.#used) : 0;
     this.#used += at;
+    while (at < bytes.length) {
+      const block = this.#allocate(bytes.length - at, this.#length + at);
+      this.#used = bytes.copy(block, 0, at);
+      blocks.push(block);
+      at += this.#used;
+    }
     this.#length += bytes.length;
-    const rest = bytes.length - at;
-    if (rest === 0) return;
-    // The first block is as large as it has to be: most bodies come in one piece.
-    const wanted = Math.max(
-      rest,
-      Math.min(MAX_BLOCK_BYTES, this.#length - rest),
-    );
-    const block = this.#pool?.take(wanted) ?? Buffer.allocUnsafe(wanted);
-    bytes.copy(block, 0, at);
-    blocks.push(block);
-    this.#used = rest;
+  }
+
+  // The first block is as large as it has to be: most bodies come in one piece.
+  #allocate(rest: number, before: number): Buffer {
+    const wanted = Math.max(rest, Math.min(MAX_BLOCK_BYTES, before));
+    return this.#pool && wanted >= MIN_POOLED_BYTES
+      ? this.#pool.take()
+      : Buffer.allocUnsafe(wanted);
   }
 
   get length(): number {
