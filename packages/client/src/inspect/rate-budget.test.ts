@@ -36,4 +36,10 @@ test("a flood is more than a thousand a second that were turned away or did not 
   come(900);
   come(900);
   expect(budget.flooded).toBe(false);
+  come(2_000);
+  come(2_000);
+  now += 1_000;
+  expect(budget.flooded).toBe(true);
+  now += 1_000;
+  expect(budget.flooded).toBe(false);
 });

@@ -53,7 +53,8 @@ export function createRateBudget(
     },
     pass: () => refuse(now()),
     get flooded() {
-      return flooded;
+      // Once it is over nobody may be turned away for long, which is when seconds are counted.
+      return flooded && now() - secondBegan < 2_000;
     },
   };
 }

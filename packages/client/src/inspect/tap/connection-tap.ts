@@ -67,8 +67,8 @@ const MAX_PIPELINED = 1_000;
 // A first request whose head is not over by then is none: it may be nothing but line ends, which come before one.
 const MAX_PRELUDE_BYTES = 256 * 1_024;
 
-// While traffic is heavy each exchange takes as much of the budget as so many others.
-const HEAVY_COST = 4;
+// In a flood, and while traffic is heavy, each exchange takes as much of the budget as so many others.
+const BUSY_COST = 4;
 
 // In a flood nothing of a connection is read any more until it has been silent for so long behind an answer: the next
 // byte is a request's first then. (A visitor who pauses in an upload that was answered early could make it read a part
@@ -380,7 +380,7 @@ class HttpConnection implements ConnectionTap {
 
   #spend(): boolean {
     const { budget, traffic } = this.#context;
-    return budget.admit(traffic.heavy ? HEAVY_COST : 1);
+    return budget.admit(traffic.heavy || budget.flooded ? BUSY_COST : 1);
   }
 
   #takeRaw(side: "request" | "response", chunk: Buffer): void {
