@@ -39,6 +39,36 @@ describeIngress("expose --bare at an edge", (ingress) => {
   );
 });
 
+test("a port that an edge behind sshd has granted is kept over a restart of the edge, and lost with the key", async () => {
+  // one ingress only: the embedded SSH server has no ports to grant
+  const world = await startWorld("openssh");
+  onTestFinished(() => world.stop());
+  const upstream = await startUpstream(hello);
+  const port = await freePort();
+  const key = await world.addIdentity("carol", `direct-ports="${port}"`);
+  const expose = startExpose(
+    [
+      ...[`${upstream.port}`, "--bare", "--remote-port", `${port}`, "--json"],
+      ...["--server", world.server, "--identity", key],
+      "--accept-new-host-key",
+    ],
+    useCliHome().env,
+  );
+  await expose.waitFor(/"event":"ready"/);
+  await world.edge.waitFor(/session greeted identity=carol/);
+  expect(await get(`http://127.0.0.1:${port}/1`)).toBe("hello /1");
+  expect(expose.stdout).not.toContain("reconnecting");
+
+  await world.restartEdge();
+  await world.edge.waitFor(/session greeted identity=carol/);
+  await expose.waitFor(/"event":"reconnected"/);
+  expect(await get(`http://127.0.0.1:${port}/2`)).toBe("hello /2");
+
+  world.removeIdentity("carol");
+  await expose.exited;
+  await expect(get(`http://127.0.0.1:${port}/3`)).rejects.toThrow("fetch");
+});
+
 test("a port of the server leads to the local one, and the URL is all there is on stdout", async () => {
   const sshd = await startPlainSshd(["GatewayPorts clientspecified"]);
   const upstream = await startUpstream(hello);

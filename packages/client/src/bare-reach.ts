@@ -2,6 +2,7 @@
 // connects as a visitor would, and reads on the server what the port was bound to.
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
+import { EDGE_HELLO } from "./ssh/find-edge.ts";
 
 /** What a connection from here to the server's port met. */
 export type Knock =
@@ -100,7 +101,8 @@ const MAX_LISTENERS_BYTES = 4 * 1024 * 1024;
 
 /**
  * Asks a running {@link LISTENERS_COMMAND} what `port` is bound to. `unknown` where there is no Linux or no shell.
- * Destroys the channel.
+ * Destroys the channel, unless an edge answers in place of the command: an edge grants ports to those alone who keep a
+ * session with it.
  */
 export function readBinding(channel: Duplex, port: number): Promise<Binding> {
   return new Promise((resolve) => {
@@ -112,15 +114,25 @@ export function readBinding(channel: Duplex, port: number): Promise<Binding> {
     };
     const timer = setTimeout(finish, LISTENERS_TIMEOUT_MS);
     channel.on("data", (chunk: Buffer) => {
+      if (isEdge(text)) return;
       text += chunk.toString("latin1");
+      if (isEdge(text)) {
+        clearTimeout(timer);
+        // Its sshd binds granted ports so.
+        resolve("everywhere");
+      }
       if (text.length > MAX_LISTENERS_BYTES) finish();
     });
     channel.on("end", finish);
     channel.on("close", finish);
     channel.on("error", finish);
-    channel.write("\n");
+    // A line like any other to the command.
+    channel.write(EDGE_HELLO);
   });
 }
+
+// It speaks JSON from the beginning, and no list of sockets begins with a brace.
+const isEdge = (text: string): boolean => text.startsWith("{");
 
 /** Reads the form of Linux's /proc/net/tcp and tcp6 (proc(5)): addresses in host byte order, state 0A listens. */
 export function parseBinding(text: string, port: number): Binding {

@@ -205,13 +205,13 @@ class ReconnectingBareTunnel
       if (knock && from.port === knock.localPort) discard(channel);
       else this.#local.serve(channel, connection.link);
     });
+    const bound = listeners
+      ? readBinding(listeners, port)
+      : ("unknown" as const);
     // What kept visitors out or let them in does not change with a reconnect.
-    if (!isFirst) return void listeners?.destroy();
+    if (!isFirst) return;
     knock = startKnock(this.#host, port, signal);
-    const [met, binding] = await Promise.all([
-      knock.met,
-      listeners ? readBinding(listeners, port) : ("unknown" as const),
-    ]);
+    const [met, binding] = await Promise.all([knock.met, bound]);
     knock = undefined;
     this.reach = { knock: met, binding };
   }

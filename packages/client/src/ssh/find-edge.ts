@@ -2,6 +2,7 @@
 import type { Duplex } from "node:stream";
 import {
   createMessageStream,
+  encodeMessage,
   parseEdgeMessage,
   PRODUCT_VERSION,
   PROTOCOL_VERSION,
@@ -11,6 +12,12 @@ import {
 
 // For a command that neither speaks nor ends.
 const PATIENCE_MS = 2_000;
+
+/** What a client says first to an edge, as it goes out. */
+export const EDGE_HELLO = encodeMessage({
+  ...{ t: "hello", v: PROTOCOL_VERSION },
+  client: `expose/${PRODUCT_VERSION}`,
+} satisfies ClientMessage);
 
 /** By what a server says of itself: true for the edge's own SSH server, and for no other. */
 export const isEdgeVersion = (serverVersion: string): boolean =>
@@ -29,15 +36,12 @@ export function answersAsEdge(command: Duplex): Promise<boolean> {
     };
     command.on("error", () => answered(false));
     command.on("close", () => answered(false));
-    const stream = createMessageStream<EdgeMessage, ClientMessage>(
+    createMessageStream<EdgeMessage, ClientMessage>(
       command,
       parseEdgeMessage,
       (message) => answered(message.t === "welcome"),
       () => answered(false),
     );
-    stream.send({
-      ...{ t: "hello", v: PROTOCOL_VERSION },
-      client: `expose/${PRODUCT_VERSION}`,
-    });
+    command.write(EDGE_HELLO);
   });
 }
