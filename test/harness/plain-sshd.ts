@@ -97,6 +97,8 @@ export async function startPlainSshd(
   async function kill(): Promise<void> {
     // Each connection has processes in a session of its own, which would outlive the daemon.
     const { pid } = program.child;
+    // A client that is cut off comes back at once. Taken in now, it would outlive the daemon, and hold its stderr open.
+    program.kill("SIGSTOP");
     await endAll(() => descendants(pid!));
     await stop(program);
   }
