@@ -407,8 +407,9 @@ describeIngress("HTTP through a tunnel", (ingress) => {
     for (const late of [false, true])
       expect(
         await Promise.all(
-          responses.map((response, n) =>
-            isLate(n) === late ? read(response, n) : true,
+          responses.map(
+            async (response, n) =>
+              isLate(n) !== late || (await read(response, n)),
           ),
         ),
       ).toEqual(bodies.map(() => true));
