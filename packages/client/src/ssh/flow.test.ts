@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { Socket } from "node:net";
+import type { ClientChannel, ServerChannel } from "ssh2";
 import { afterAll, describe, expect, it } from "vitest";
 import { letGo, START_WINDOW_BYTES, type Flow } from "@expose/protocol";
 import { steer } from "./inside-ssh2.ts";
@@ -143,6 +144,36 @@ describe("a steered connection", () => {
     expect(kept.length).toBeGreaterThan(10);
     for (const { at, chunk } of kept)
       expect(chunk.equals(body.subarray(at, at + chunk.length))).toBe(true);
+  });
+
+  // Half a control message was overwritten by what visitors downloaded beside it, with bytes of other connections even.
+  it("leaves alone what somebody keeps of a session beside it", async () => {
+    const { client, server, near, far } = await useSteered();
+    const commanded = new Promise<ServerChannel>((resolve) =>
+      server.once("session", (accept) =>
+        accept().once("exec", (take) => resolve(take())),
+      ),
+    );
+    const session = await new Promise<ClientChannel>((resolve, reject) =>
+      client.exec("control", (error, channel) =>
+        error ? reject(error) : resolve(channel),
+      ),
+    );
+    const speaker = await commanded;
+    const heard: Buffer[] = [];
+    session.on("data", (chunk: Buffer) => heard.push(chunk));
+    near.on("data", letGo);
+    far.write(randomBytes(1_000_000));
+    for (let i = 0; i < 20; i++) {
+      speaker.write(`half a message ${i}`);
+      far.write(randomBytes(1_000_000));
+      while (heard.length <= i) await new Promise(setImmediate);
+    }
+    far.end();
+    await once(near, "end");
+    expect(heard.map(String)).toEqual(
+      heard.map((_, i) => `half a message ${i}`),
+    );
   });
 
   // A visitor who reads nothing of a fast download must not keep the memory of all the others' as well.
