@@ -28,6 +28,7 @@ async function useReads() {
   let told: (chunk: Buffer) => void = letGo;
   near.on("data", (chunk: Buffer) => reads.tell(chunk, () => told(chunk)));
   return {
+    reads,
     protocol,
     decipher,
     near,
@@ -67,6 +68,27 @@ describe("memory of a connection that carries much", () => {
     expect(chunks.map((chunk) => String(chunk.subarray(0, 7)))).toEqual(
       chunks.map((_, i) => `chunk ${i}`),
     );
+  });
+
+  // ssh2 makes an error of the connection of what a listener throws, and the connection goes on until it is closed.
+  it("is left to who keeps it when somebody else fails", async () => {
+    const { near, reads, far } = await useReads();
+    near.removeAllListeners("data");
+    const kept: Buffer[] = [];
+    near.on("data", (chunk: Buffer) => {
+      const tell = (): void =>
+        reads.tell(chunk, () => {
+          kept.push(chunk);
+          throw new Error("a bug");
+        });
+      expect(tell).toThrow("a bug");
+    });
+    for (const text of ["first", "again"]) {
+      const known = kept.length;
+      far.write(text);
+      while (kept.length === known) await new Promise(setImmediate);
+    }
+    expect(kept.map(String)).toEqual(["first", "again"]);
   });
 
   it("is not let go by somebody who has a part of it", async () => {

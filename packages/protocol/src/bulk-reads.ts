@@ -93,9 +93,13 @@ export class BulkReads {
   tell(data: Buffer, call: () => void): void {
     const before = told;
     told = data;
-    call();
-    if (told !== undefined) this.#isKept = true;
-    told = before;
+    try {
+      call();
+    } finally {
+      // Whoever heard of it before the one who failed may keep it.
+      if (told !== undefined) this.#isKept = true;
+      told = before;
+    }
   }
 
   #arrived(bytes: number): boolean {

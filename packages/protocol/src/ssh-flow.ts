@@ -104,7 +104,10 @@ export function steerFlow(
   handlers.CHANNEL_DATA = (peer, id, data) => {
     const channel = manager.get(id) as SteeredChannel | undefined;
     const window = channel?.[WINDOW];
-    if (window === undefined) return onData(peer, id, data);
+    // Sessions are not steered, and half a control message is kept until the rest of it comes: not where others' data
+    // will be read to.
+    if (window === undefined)
+      return onData(peer, id, reads === undefined ? data : Buffer.from(data));
     if (!window.arrived(data.length)) violated();
     if (reads === undefined && data.length >= BULK_PIECE_BYTES)
       reads = new BulkReads(connection);
