@@ -3,6 +3,7 @@ import { kept } from "@expose/protocol";
 import type { Socket } from "node:net";
 import { STATUS_CODES } from "node:http";
 import type { VisitorResponse } from "./visitor-message.ts";
+import { writeTogether } from "./write-together.ts";
 
 // Below this, copying a piece behind its head costs less than handing the system two.
 const COPY_BELOW = 16 * 1024;
@@ -101,7 +102,8 @@ export class PlainAnswer implements VisitorResponse {
 
   end(chunk?: Buffer): void {
     if (!this.#chunked) {
-      if (chunk !== undefined || this.#head !== "") this.#send("", chunk, "");
+      if (chunk !== undefined || this.#head !== "")
+        this.#send("", chunk, "", true);
       return;
     }
     if (chunk !== undefined) this.write(chunk);
@@ -125,7 +127,12 @@ export class PlainAnswer implements VisitorResponse {
   writeContinue(): void {}
   removeHeader(): void {}
 
-  #send(before: string, chunk: Buffer | undefined, after: string): boolean {
+  #send(
+    before: string,
+    chunk: Buffer | undefined,
+    after: string,
+    isWhole = false,
+  ): boolean {
     const { socket } = this;
     const head = this.#head + before;
     this.#head = "";
@@ -140,7 +147,10 @@ export class PlainAnswer implements VisitorResponse {
       chunk.copy(whole, head.length);
       if (after !== "")
         whole.write(after, head.length + chunk.length, "latin1");
-      return socket.write(whole);
+      // Whoever ends the connection behind it looks at what the socket has still to send.
+      if (!isWhole || this.closes) return socket.write(whole);
+      writeTogether(socket, whole);
+      return true;
     }
     socket.cork();
     socket.write(head, "latin1");
