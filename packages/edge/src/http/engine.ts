@@ -6,14 +6,12 @@ import type { HttpLimits, HttpTimeouts } from "./limits.ts";
 import type { LaneOptions } from "./plain-lane.ts";
 import type { TunnelStates } from "./tunnel-state.ts";
 
-/** What the sweep looks after. */
-export interface Limited {
-  /** Ends what has passed a time limit. @param now by the engine's clock */
-  check(now: number): void;
-}
-
 /** A visitor's connection, as far as the edge ends it. */
-export interface OpenConnection extends Limited {
+export interface OpenConnection {
+  /** Ends it if a time limit has passed. @param now by the engine's clock */
+  check(now: number): void;
+  /** Ends its request if a time limit of that has passed. @param now by the engine's clock */
+  checkRequest(now: number): void;
   /** Whether no request is running or arriving. */
   readonly idle: boolean;
   /** Half-closes, and closes when the visitor has, or has had time to. For a connection that is idle. */
@@ -22,12 +20,6 @@ export interface OpenConnection extends Limited {
   untilClosed(): Promise<void>;
   /** Closes at once. */
   destroy(): void;
-}
-
-/** A request that is not over. */
-export interface OpenVisit {
-  /** What it is busy with. */
-  readonly task: Limited | undefined;
 }
 
 /** A WebSocket. */
@@ -55,7 +47,12 @@ export interface Engine {
   readonly perVisitor: Map<string, number>;
   /** What a visitor has in other processes; undefined where there are none. */
   readonly visitorsElsewhere: ((key: string) => number) | undefined;
-  readonly visits: Set<OpenVisit>;
+  /**
+   * Those that are not over. Not a set of them: what is added and removed with each request makes V8 replace the set's
+   * table again and again, and a table that has grown old keeps all later ones, with all that was in them, until the
+   * next full collection.
+   */
+  requests: number;
   readonly upgrades: Set<OpenUpgrade>;
   /** Connections that were turned away because of a limit, since the start. */
   refusedConnections: number;

@@ -103,8 +103,8 @@ export function createHttpEdge(options: HttpEdgeOptions): HttpEdge {
     const now = engine.clock();
     engine.coarseNow = now;
     guarded(engine, () => engine.tunnels.sweep(now));
-    for (const visit of engine.visits)
-      guarded(engine, () => visit.task?.check(now));
+    for (const connection of engine.connections)
+      guarded(engine, () => connection.checkRequest(now));
     for (const connection of engine.connections)
       guarded(engine, () => connection.check(now));
   }
@@ -141,7 +141,7 @@ export function createHttpEdge(options: HttpEdgeOptions): HttpEdge {
     stats: () => ({
       connections: engine.connections.size,
       refusedConnections: engine.refusedConnections,
-      requests: engine.visits.size - engine.upgrades.size,
+      requests: engine.requests - engine.upgrades.size,
       upgrades: engine.upgrades.size,
       upstreamConnections: engine.tunnels.connections,
     }),
@@ -180,7 +180,7 @@ function createEngine(options: HttpEdgeOptions): Engine {
     connections: new Set(),
     perVisitor: new Map(),
     visitorsElsewhere: options.visitorsElsewhere,
-    visits: new Set(),
+    requests: 0,
     upgrades: new Set(),
     refusedConnections: 0,
     draining: false,

@@ -26,8 +26,11 @@ export interface Share {
   readonly key: string;
   /** Requests in flight. */
   requests: number;
-  /** Those of them that may use a connection, the one that has had it for the longest time first. */
-  readonly taken: Set<Sharer>;
+  /**
+   * Those of them that may use a connection, the one that has had it for the longest time first. No set, for the reason
+   * that engine.ts gives.
+   */
+  readonly taken: Sharer[];
   /** Those that wait, first come, first served; a Set, because they leave from anywhere. */
   readonly waiting: Set<Sharer>;
 }
@@ -76,7 +79,7 @@ export class Shares {
   enter(key: string): Share {
     let share = this.#shares.get(key);
     if (!share) {
-      share = { key, requests: 0, taken: new Set(), waiting: new Set() };
+      share = { key, requests: 0, taken: [], waiting: new Set() };
       this.#shares.set(key, share);
     }
     share.requests++;
@@ -104,12 +107,14 @@ export class Shares {
     if (this.#closed || this.#mayTake(share)) return this.#give(share, sharer);
     share.waiting.add(sharer);
     this.#queue.add(share);
-    if (share.taken.size === 0) this.#makeRoom();
+    if (share.taken.length === 0) this.#makeRoom();
   }
 
   /** Gives the connection back, or waits no longer. Idempotent. */
   giveBack(share: Share, sharer: Sharer): void {
-    if (share.taken.delete(sharer)) {
+    const at = share.taken.indexOf(sharer);
+    if (at >= 0) {
+      share.taken.splice(at, 1);
       this.#taken--;
       if (this.#queue.size > 0) this.#admit();
     } else if (share.waiting.delete(sharer) && share.waiting.size === 0)
@@ -119,7 +124,7 @@ export class Shares {
   /** Looks whether something can be done for visitors who have nothing. */
   sweep(): void {
     for (const share of this.#queue)
-      if (share.taken.size === 0 && !this.#makeRoom()) return;
+      if (share.taken.length === 0 && !this.#makeRoom()) return;
   }
 
   /** Nobody waits from now on: there is nothing left to divide. */
@@ -129,11 +134,11 @@ export class Shares {
   }
 
   #mayTake(share: Share): boolean {
-    return share.taken.size < this.#maxTaken - this.#taken;
+    return share.taken.length < this.#maxTaken - this.#taken;
   }
 
   #give(share: Share, sharer: Sharer): void {
-    share.taken.add(sharer);
+    share.taken.push(sharer);
     this.#taken++;
     sharer.onShare();
   }
@@ -167,9 +172,9 @@ export class Shares {
     let most = 1;
     let victim: Sharer | undefined;
     for (const { taken } of this.#shares.values()) {
-      const candidate = taken.size > most ? leastLoss(taken) : undefined;
+      const candidate = taken.length > most ? leastLoss(taken) : undefined;
       if (!candidate) continue;
-      most = taken.size;
+      most = taken.length;
       victim = candidate;
     }
     victim?.evict();
@@ -178,7 +183,7 @@ export class Shares {
 }
 
 // The oldest of those whose end loses least; undefined when none may be ended.
-function leastLoss(taken: ReadonlySet<Sharer>): Sharer | undefined {
+function leastLoss(taken: readonly Sharer[]): Sharer | undefined {
   let least = Number.POSITIVE_INFINITY;
   let found: Sharer | undefined;
   for (const sharer of taken) {

@@ -3,7 +3,7 @@ import type { VisitorErrorCode } from "@expose/protocol";
 import type { ServerResponse } from "node:http";
 import type { RequestRecord } from "../access-log/record.ts";
 import type { EdgeRequest } from "./edge-request.ts";
-import type { Engine, Limited } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import { renderErrorPage, statusOf } from "./error-page.ts";
 import type { Peer } from "./forwarded.ts";
 import { tell } from "./record.ts";
@@ -16,7 +16,9 @@ import type { VisitorRequest, VisitorResponse } from "./visitor-message.ts";
 import { visitorKey } from "./visitor-key.ts";
 
 /** What a visit is busy with, as far as others can end it. */
-export interface VisitTask extends Limited {
+export interface VisitTask {
+  /** Ends the visit if a time limit has passed. @param now by the engine's clock */
+  check(now: number): void;
   /** Lets go of all that it holds, and answers nothing. */
   abort(): void;
 }
@@ -102,7 +104,7 @@ export class Visit {
     this.startedAt = this.engine.now();
     this.start = this.engine.clock();
     this.engine.coarseNow = this.start;
-    this.engine.visits.add(this);
+    this.engine.requests++;
   }
 
   /** Where the answer goes. */
@@ -214,7 +216,7 @@ export class Visit {
     if (this.over) return;
     this.over = true;
     this.task = undefined;
-    this.engine.visits.delete(this);
+    this.engine.requests--;
     tell(this.engine, this.#asRecord());
     this.leaveCount();
     this.connection.visitOver(this);

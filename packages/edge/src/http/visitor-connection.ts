@@ -234,6 +234,10 @@ export class VisitorConnection
     for (const { visit } of this.#waiting.splice(0)) visit.abort();
   }
 
+  checkRequest(now: number): void {
+    this.#current?.task?.check(now);
+  }
+
   check(now: number): void {
     if (this.#end.isOverdue(now) || (this.#lane && this.#idlesTooLong(now)))
       this.destroy();
