@@ -89,6 +89,10 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
     return engine.coarseNow - this.#movedAt > EVICTABLE_MS ? 1 : 2;
   }
 
+  get stalled(): boolean {
+    return this.#held && this.evictionLoss === 1;
+  }
+
   evict(): void {
     this.#end({ code: "tunnel-busy", retryAfterS: 10 });
   }

@@ -11,6 +11,8 @@ class Visitor {
   /** Numbers of its requests, in the order in which they were served. */
   readonly served: number[] = [];
   readonly evicted: number[] = [];
+  /** Whether it reads nothing. */
+  stalled = false;
   readonly #shares: Shares;
   readonly #key: string;
   readonly #sharers: Parameters<Shares["take"]>[1][] = [];
@@ -23,9 +25,13 @@ class Visitor {
   wants(count: number, loss: EvictionLoss | "young" = 0): this {
     for (let i = 0; i < count; i++) {
       const number = this.#sharers.length;
+      const isStalled = (): boolean => this.stalled;
       this.share = this.#shares.enter(this.#key);
       const sharer = {
         evictionLoss: loss === "young" ? undefined : loss,
+        get stalled() {
+          return isStalled();
+        },
         onShare: () => void this.served.push(number),
         evict: () => {
           this.evicted.push(number);
@@ -126,6 +132,34 @@ describe("the shares of a tunnel", () => {
     expect(three.served).toEqual([0]);
   });
 
+  test("end one who does not read, for a visitor who has nothing, who gets it before those who wait already", () => {
+    const shares = new Shares(1_000, 2);
+    const [a, b, c] = ["a", "b", "c"].map((key) =>
+      new Visitor(shares, key).wants(1),
+    );
+    expect(c!.served).toEqual([]);
+    a!.stalled = true;
+    const d = new Visitor(shares, "d").wants(1);
+    expect([a!.evicted, d.served, c!.served]).toEqual([[0], [0], []]);
+    shares.sweep();
+    expect([b!.evicted, c!.served]).toEqual([[], []]);
+    b!.stalled = true;
+    shares.sweep();
+    expect([b!.evicted, c!.served]).toEqual([[0], [0]]);
+  });
+
+  test("leave most of those who do not read for visitors who are still to come", () => {
+    const shares = new Shares(10_000, 64);
+    const all = Array.from({ length: 100 }, (_, i) => {
+      const visitor = new Visitor(shares, `${i}`).wants(1);
+      return visitor;
+    });
+    for (const visitor of all) visitor.stalled = true;
+    shares.sweep();
+    expect(all.filter(({ evicted }) => evicted.length > 0)).toHaveLength(2);
+    expect(new Visitor(shares, "next").wants(1).served).toEqual([0]);
+  });
+
   test("forget who has left, and whoever no longer waits", () => {
     const shares = new Shares(1_000, 2);
     const a = new Visitor(shares, "a").wants(3);
@@ -145,6 +179,7 @@ describe("the shares of a tunnel", () => {
     for (let i = 0; i < 2; i++) {
       const sharer = {
         evictionLoss: undefined,
+        stalled: false,
         evict() {},
         onShare() {
           gone++;
@@ -190,6 +225,35 @@ test("what has taken long is ended for a visitor who has nothing, when others ho
   const served = await upstream.wire(2);
   await served.until("/other");
   expect(await record()).toMatchObject({ status: 0 });
+  served.write(OK);
+  await other.until(/ok$/);
+});
+
+test("who does not read an answer loses it to a visitor who has nothing", async () => {
+  const upstream = await useRawUpstream();
+  const { port, edge, records, advance } = await useEdge(upstream.port, {
+    limits: { connectionsPerTunnel: 2 },
+  });
+  const big = "x".repeat(32_000_000);
+  for (const [i, address] of ["127.0.0.2", "127.0.0.3"].entries()) {
+    const wire = await useWire(port, { localAddress: address });
+    wire.socket.pause();
+    wire.write(request("GET", "/big"));
+    const answering = await upstream.wire(i);
+    await answering.until("/big");
+    answering.write(
+      `HTTP/1.1 200 OK\r\nContent-Length: ${big.length}\r\n\r\n${big}`,
+    );
+  }
+  const other = await useWire(port, { localAddress: "127.0.0.4" });
+  other.write(request("GET", "/other"));
+  while (edge.stats().requests < 3) await new Promise(setImmediate);
+  expect(records).toEqual([]);
+  // Until nothing moves any more, and 5 s from there.
+  while (records.length === 0) await advance(1_000);
+  expect(records).toMatchObject([{ status: 200, error: "tunnel-busy" }]);
+  const served = await upstream.wire(2);
+  await served.until("/other");
   served.write(OK);
   await other.until(/ok$/);
 });

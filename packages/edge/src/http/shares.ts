@@ -17,6 +17,8 @@ export interface Sharer {
   onShare(): void;
   /** How much is lost when it is ended for a visitor who has none. */
   readonly evictionLoss: EvictionLoss;
+  /** Whether its visitor has read nothing for a while of what waits there to be read. */
+  readonly stalled: boolean;
   /** It is ended, and gives its share back. */
   evict(): void;
 }
@@ -43,7 +45,9 @@ export interface Share {
  * the one whose end loses least, and of those the one that was had for the longest time.
  *
  * So nobody loses anything while a connection is free, nor for a visitor who has one already; and a visitor with a single
- * request never does. WebSockets have connections of their own and no part in this.
+ * request does only who does not read the answer: thousands of addresses that read nothing, each with one request, would
+ * otherwise hold everything. What such a one had goes to the visitor for whom it was ended, not to those who wait already,
+ * since they are most likely its like. WebSockets have connections of their own and no part in this.
  */
 export class Shares {
   readonly #maxRequests: number;
@@ -54,6 +58,8 @@ export class Shares {
   #requests = 0;
   #taken = 0;
   #admitting = false;
+  /** For whom a stalled one is being ended. */
+  #next: Share | undefined;
   #closed = false;
 
   /**
@@ -107,7 +113,7 @@ export class Shares {
     if (this.#closed || this.#mayTake(share)) return this.#give(share, sharer);
     share.waiting.add(sharer);
     this.#queue.add(share);
-    if (share.taken.length === 0) this.#makeRoom();
+    if (share.taken.length === 0 && !this.#makeRoom()) this.#endStalled(share);
   }
 
   /** Gives the connection back, or waits no longer. Idempotent. */
@@ -123,8 +129,12 @@ export class Shares {
 
   /** Looks whether something can be done for visitors who have nothing. */
   sweep(): void {
-    for (const share of this.#queue)
-      if (share.taken.length === 0 && !this.#makeRoom()) return;
+    // The other stalled ones are left for visitors who are still to come, and then wait for nothing.
+    let stalled = Math.ceil(this.#maxTaken / STALLED_PART);
+    for (const share of this.#queue) {
+      if (share.taken.length > 0 || this.#makeRoom()) continue;
+      if (stalled-- === 0 || !this.#endStalled(share)) return;
+    }
   }
 
   /** Nobody waits from now on: there is nothing left to divide. */
@@ -155,16 +165,21 @@ export class Shares {
   }
 
   #admitOne(): boolean {
-    for (const share of this.#queue) {
-      if (!this.#closed && !this.#mayTake(share)) continue;
-      const [sharer] = share.waiting;
-      share.waiting.delete(sharer!);
-      this.#queue.delete(share);
-      if (share.waiting.size > 0) this.#queue.add(share);
-      this.#give(share, sharer!);
-      return true;
-    }
+    const next = this.#next;
+    this.#next = undefined;
+    if (next && this.#queue.has(next) && this.#admitFrom(next)) return true;
+    for (const share of this.#queue) if (this.#admitFrom(share)) return true;
     return false;
+  }
+
+  #admitFrom(share: Share): boolean {
+    if (!this.#closed && !this.#mayTake(share)) return false;
+    const [sharer] = share.waiting;
+    share.waiting.delete(sharer!);
+    this.#queue.delete(share);
+    if (share.waiting.size > 0) this.#queue.add(share);
+    this.#give(share, sharer!);
+    return true;
   }
 
   // What becomes free goes to a visitor who has nothing: nobody else may take the last one.
@@ -180,7 +195,23 @@ export class Shares {
     victim?.evict();
     return victim !== undefined;
   }
+
+  // For a visitor who has nothing, when nobody has more than one.
+  #endStalled(next: Share): boolean {
+    for (const { taken } of this.#shares.values()) {
+      const victim = taken.find(({ stalled }) => stalled);
+      if (!victim) continue;
+      this.#next = next;
+      victim.evict();
+      this.#next = undefined;
+      return true;
+    }
+    return false;
+  }
 }
+
+// How much of all that is stalled may be ended in one sweep, as a part of all connections.
+const STALLED_PART = 32;
 
 // The oldest of those whose end loses least; undefined when none may be ended.
 function leastLoss(taken: readonly Sharer[]): Sharer | undefined {
