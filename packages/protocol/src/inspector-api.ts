@@ -1,7 +1,6 @@
 // What the inspector's API answers and takes, version 1: agreed between the client that serves it, its page and its CLI.
 // Everything here is JSON. docs/inspector-api.md tells the story.
 import type {
-  Exchange,
   ExchangeMessage,
   ExchangeSummary,
   HeaderLine,
@@ -212,6 +211,3 @@ export interface InspectorError {
   /** `secrets-missing`: lower-case names of the headers that are not in the history. */
   readonly headers?: readonly string[];
 }
-
-/** `GET /api/v1/exchanges/ID`, named so that all answers stand here. */
-export type ExchangeAnswer = Exchange;
