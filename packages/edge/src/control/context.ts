@@ -1,8 +1,8 @@
 // What all sessions of one edge share.
 import type { LiveTunnel } from "../routes/live-tunnel.ts";
 import type { TunnelBook } from "../routes/table.ts";
-import type { RefusalLog } from "./refusal-log.ts";
 import type { RequestFeed } from "./request-feed.ts";
+import type { TenantLog } from "./tenant-log.ts";
 
 /** What control/ needs. */
 export interface ControlOptions {
@@ -30,15 +30,9 @@ export interface ControlContext extends ControlOptions {
   /** Tells a session that the edge is stopping. */
   readonly drains: Set<() => void>;
   /** What clients are refused. */
-  readonly refusals: RefusalLog;
+  readonly refusals: TenantLog;
+  /** Which tunnels they open, close and lose. */
+  readonly openings: TenantLog;
   /** Sessions with a control channel open now. */
   readonly sessionCounts: Record<"openssh" | "embedded", number>;
 }
-
-/** A tunnel, in fields of the log. */
-export const describeTunnel = (
-  tunnel: LiveTunnel,
-): Record<string, unknown> => ({
-  tunnel: tunnel.name,
-  identity: tunnel.identityId,
-});

@@ -246,6 +246,18 @@ describe("tunnels", () => {
     expect(logged.filter((line) => line === "tunnel refused")).toHaveLength(20);
   });
 
+  it("opens and closes without end, and does not write each time down", async () => {
+    const client = new FakeClient();
+    client.hello();
+    for (let id = 1; id <= 1_500; id++) {
+      client.open(id, "shop");
+      client.say({ t: "close", id });
+    }
+    client.say({ t: "ping", n: 1 });
+    await client.hears("pong");
+    expect(logged.filter((line) => /^tunnel /.test(line))).toHaveLength(2_000);
+  });
+
   it.each(["a b", "a\r\nX: y", "http://x", "user@host", ""])(
     "refuses the host header %j",
     async (hostHeader) => {

@@ -3,8 +3,8 @@ import type { RequestObserver } from "../access-log/record.ts";
 import type { SessionHandlers } from "../ingress/handlers.ts";
 import type { ControlContext, ControlOptions } from "./context.ts";
 import { openPlainTunnel } from "./plain-tunnel.ts";
-import { createRefusalLog } from "./refusal-log.ts";
 import { serveSession } from "./session.ts";
+import { createTenantLog, type TenantLog } from "./tenant-log.ts";
 
 /** The control side of one edge. */
 export interface Control extends SessionHandlers {
@@ -18,14 +18,20 @@ export interface Control extends SessionHandlers {
 
 /** Builds the control side. */
 export function createControl(options: ControlOptions): Control {
+  const tenantLog = (burst: number): TenantLog =>
+    createTenantLog({
+      burst,
+      info: (message, fields) => options.log.info(message, fields),
+      clock: () => performance.now(),
+    });
   const context: ControlContext = {
     ...options,
     feeds: new Map(),
     drains: new Set(),
-    refusals: createRefusalLog({
-      info: (message, fields) => options.log.info(message, fields),
-      clock: () => performance.now(),
-    }),
+    // A person's mistakes all stand there; a program's are enough to see that there are many.
+    refusals: tenantLog(20),
+    // All that one identity may hold come back at once after a restart.
+    openings: tenantLog(2_000),
     sessionCounts: { openssh: 0, embedded: 0 },
   };
   return {

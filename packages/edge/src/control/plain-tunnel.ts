@@ -4,7 +4,7 @@ import type { Forward } from "../ingress/forward.ts";
 import type { PlainSession, PlainTunnel } from "../ingress/handlers.ts";
 import type { LiveTunnel } from "../routes/live-tunnel.ts";
 import type { OpenedTunnel } from "../routes/table.ts";
-import { describeTunnel, type ControlContext } from "./context.ts";
+import type { ControlContext } from "./context.ts";
 import type { RequestFeed } from "./request-feed.ts";
 
 /**
@@ -56,8 +56,8 @@ export function openPlainTunnel(
     });
     // One connection may see forwards come and go without end.
     tunnel.onceClosed(forgetSession);
-    context.log.info("tunnel opened", {
-      ...describeTunnel(tunnel),
+    context.openings.write(session.identity.id, "tunnel opened", {
+      tunnel: tunnel.name,
       ingress: "embedded",
     });
     return {

@@ -13,7 +13,7 @@ import { isHostHeaderPolicy } from "../policy/host-header.ts";
 import { ControlRefusal } from "../refusal.ts";
 import type { LiveTunnel, TunnelOwner } from "../routes/live-tunnel.ts";
 import type { OpenedTunnel } from "../routes/table.ts";
-import { describeTunnel, type ControlContext } from "./context.ts";
+import type { ControlContext } from "./context.ts";
 import { createRequestFeed } from "./request-feed.ts";
 
 // A client says hello as soon as its channel is open; whoever waits longer holds a slot for nothing.
@@ -34,7 +34,8 @@ export function serveSession(
   session: IngressSession,
   context: ControlContext,
 ): void {
-  const { table, log, refusals, feeds, drains, sessionCounts } = context;
+  const { table, log, refusals, openings, feeds, drains, sessionCounts } =
+    context;
   const tunnels = new Map<number, LiveTunnel>();
   /** Those that the edge is still opening, and whether the client has closed them again. */
   const opening = new Map<number, { closed: boolean }>();
@@ -62,7 +63,7 @@ export function serveSession(
     identity: session.identity,
     superseded(tunnel) {
       forget(tunnel);
-      log.info("tunnel superseded", describeTunnel(tunnel));
+      note("tunnel superseded", tunnel);
       // Its client has not heard that it is open, and hears why it is not.
       if (tunnelId(tunnel) < 0 && opening.size > 0) return;
       stream.send({
@@ -79,7 +80,7 @@ export function serveSession(
     lost(tunnel) {
       forget(tunnel);
       tunnels.delete(tunnelId(tunnel));
-      log.info("tunnel lost", describeTunnel(tunnel));
+      note("tunnel lost", tunnel);
     },
   };
 
@@ -92,7 +93,7 @@ export function serveSession(
     for (const tunnel of [...tunnels.values()]) {
       forget(tunnel);
       table.close(tunnel, "lost");
-      log.info("tunnel lost", describeTunnel(tunnel));
+      note("tunnel lost", tunnel);
     }
     tunnels.clear();
   });
@@ -219,8 +220,7 @@ export function serveSession(
     feeds.set(tunnel.name, feed);
     feed.name(tunnel.name, message.id);
     if (feed.enabled) table.tell(tunnel, { watched: true });
-    log.info("tunnel opened", {
-      ...describeTunnel(tunnel),
+    note("tunnel opened", tunnel, {
       ingress: session.ingress,
       from: session.remoteAddress,
     });
@@ -249,7 +249,11 @@ export function serveSession(
     tunnels.delete(id);
     forget(tunnel);
     table.close(tunnel, "released");
-    log.info("tunnel closed", describeTunnel(tunnel));
+    note("tunnel closed", tunnel);
+  }
+
+  function note(message: string, { name }: LiveTunnel, more?: object): void {
+    openings.write(session.identity.id, message, { tunnel: name, ...more });
   }
 
   function refuse(code: ControlErrorCode, message: string): void {

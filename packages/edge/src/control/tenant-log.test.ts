@@ -1,10 +1,11 @@
 import { expect, it } from "vitest";
-import { createRefusalLog } from "./refusal-log.ts";
+import { createTenantLog } from "./tenant-log.ts";
 
-it("writes the first refusals of an identity, then one every ten seconds with the count of those left out", () => {
+it("writes the first lines of an identity, then one every ten seconds with the count of those left out", () => {
   const written: unknown[] = [];
   let now = 0;
-  const log = createRefusalLog({
+  const log = createTenantLog({
+    burst: 20,
     info: (_, fields) => void written.push(fields),
     clock: () => now,
   });
