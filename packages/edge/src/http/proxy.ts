@@ -103,8 +103,8 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
     visit.connectedAt = visit.engine.clock();
     this.#movedAt = visit.connectedAt;
     connection.begin(this, visit.isHead);
-    if (this.#framing === 0 || this.#awaitsContinue)
-      connection.write(this.#head);
+    if (this.#framing === 0) connection.writeWhole(this.#head);
+    else if (this.#awaitsContinue) connection.write(this.#head);
     else this.#sendBody(this.#head);
   }
 

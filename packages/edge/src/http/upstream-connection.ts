@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import type { ForwardedConnection } from "../ingress/forward.ts";
 import type { HttpLimits } from "./limits.ts";
 import { ResponseParser, type ResponseSink } from "./response-parser.ts";
+import { writeAtTurnEnd } from "./write-together.ts";
 
 /** Why a connection ended before the answer was complete. */
 export type ConnectionFailure =
@@ -79,6 +80,15 @@ export class UpstreamConnection {
     this.#user = user;
     this.answered = false;
     this.#parser.start(user, isHead);
+  }
+
+  /**
+   * Sends a request that has no body. Where each connection is a socket of its own it leaves at the end of the turn, behind
+   * those of other visitors: sshd, woken by the first, then finds several at once. Links put packets together themselves.
+   */
+  writeWhole(head: string): void {
+    if (this.#link) this.write(head);
+    else writeAtTurnEnd(this.#stream, head);
   }
 
   /** Sends a piece of the request. @returns false when it should wait for `onDrain` with the next one */
