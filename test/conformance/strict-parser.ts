@@ -53,14 +53,7 @@ function parseRequest(
   const start = /^(\S+) (\S+) HTTP\/1\.1$/.exec(first);
   if (!start || !TOKEN.test(start[1]!))
     throw new Error(`request line ${JSON.stringify(first.slice(0, 100))}`);
-  const headers = lines.map((line): [string, string] => {
-    const colon = line.indexOf(":");
-    const name = line.slice(0, colon);
-    const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, "");
-    if (colon < 1 || !TOKEN.test(name) || !VALUE.test(value))
-      throw new Error(`header line ${JSON.stringify(line.slice(0, 100))}`);
-    return [name, value];
-  });
+  const headers = parseFields(lines);
   const all = (wanted: string): string[] =>
     headers
       .filter(([name]) => name.toLowerCase() === wanted)
@@ -88,7 +81,19 @@ function parseRequest(
     : done(bytes.subarray(bodyAt, end), end);
 }
 
-function parseChunked(
+/** Reads the lines of a head, its first one apart. @throws Error at a line that is no field */
+export const parseFields = (lines: readonly string[]): [string, string][] =>
+  lines.map((line) => {
+    const colon = line.indexOf(":");
+    const name = line.slice(0, colon);
+    const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, "");
+    if (colon < 1 || !TOKEN.test(name) || !VALUE.test(value))
+      throw new Error(`header line ${JSON.stringify(line.slice(0, 100))}`);
+    return [name, value];
+  });
+
+/** Reads a chunked body with its trailers; undefined while it is incomplete. @throws Error where it is none */
+export function parseChunked(
   bytes: Buffer,
   from: number,
 ): { body: Buffer; end: number } | undefined {

@@ -80,6 +80,13 @@ function examine(visit: Visit): Routed | Refusal {
   visit.visitor = forwarded.visitor;
   if (request.rawHeaders.length > engine.limits.headerFields * 2)
     return { code: "headers-too-large" };
+  // Node's parser also reads HTTP/0.9, with a head or without one, and what calls itself HTTP/2.0.
+  if (request.httpVersion !== "1.1" && request.httpVersion !== "1.0")
+    return {
+      code: "request-invalid",
+      status: 505,
+      detail: "The only versions of HTTP served here are 1.0 and 1.1.",
+    };
   const minor = request.httpVersionMinor;
   const framing = decideFraming(head, minor);
   if (typeof framing !== "number") return framing;
