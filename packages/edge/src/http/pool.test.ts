@@ -82,8 +82,8 @@ describe("the pool", () => {
     const kit = usePool();
     const a = await kit.connection();
     const b = await kit.connection();
-    kit.pool.giveBack(a, undefined, 0);
-    kit.pool.giveBack(b, undefined, 0);
+    kit.pool.giveBack(a, undefined, 0, 0);
+    kit.pool.giveBack(b, undefined, 0, 0);
     expect(kit.pool.take(waitFor(), "any", 0)).toBe(b);
     expect(kit.pool.take(waitFor(), "any", 0)).toBe(a);
   });
@@ -95,9 +95,9 @@ describe("the pool", () => {
   ])("with a hint of %s s a connection waits %d ms", async (hint, limit) => {
     const kit = usePool();
     const a = await kit.connection();
-    kit.pool.giveBack(a, hint, 0);
+    kit.pool.giveBack(a, hint, 0, 0);
     expect(kit.pool.take(waitFor(), "any", limit)).toBe(a);
-    kit.pool.giveBack(a, hint, 0);
+    kit.pool.giveBack(a, hint, 0, 0);
     expect(kit.pool.take(waitFor(), "any", limit + 1)).toBeUndefined();
     expect(a.usable).toBe(false);
   });
@@ -105,7 +105,7 @@ describe("the pool", () => {
   test("does not keep a connection whose upstream waits for 2 s or less", async () => {
     const kit = usePool();
     const a = await kit.connection();
-    kit.pool.giveBack(a, 2, 0);
+    kit.pool.giveBack(a, 2, 0, 0);
     expect(a.usable).toBe(false);
   });
 
@@ -113,11 +113,40 @@ describe("the pool", () => {
     const kit = usePool();
     const a = await kit.connection();
     const b = await kit.connection();
-    kit.pool.giveBack(a, undefined, 0);
-    kit.pool.giveBack(b, undefined, 2_000);
+    kit.pool.giveBack(a, undefined, 0, 0);
+    kit.pool.giveBack(b, undefined, 2_000, 2_000);
     kit.pool.sweep(5_000);
     expect(a.usable).toBe(false);
     expect(kit.pool.take(waitFor(), "any", 5_000)).toBe(b);
+  });
+
+  test("counts the time that an answer took as patience of the upstream's, who may have handed it over at once", async () => {
+    const kit = usePool();
+    const [slow, quick, late] = [
+      await kit.connection(),
+      await kit.connection(),
+      await kit.connection(),
+    ];
+    kit.pool.giveBack(quick, undefined, 3_000, 3_000);
+    kit.pool.giveBack(slow, undefined, 0, 3_000);
+    kit.pool.giveBack(late, undefined, 0, 4_001);
+    expect(late.usable).toBe(false);
+    expect(kit.pool.take(waitFor(), "lively", 3_000)).toBe(quick);
+    expect(kit.pool.take(waitFor(), "lively", 3_000)).toBeUndefined();
+    expect(kit.pool.take(waitFor(), "any", 3_000)).toBe(slow);
+  });
+
+  test("opens a connection for whoever waits rather than give them one whose answer took long", async () => {
+    const kit = usePool({ connectionsPerTunnel: 1 });
+    const a = await kit.connection();
+    const waiter = waitFor();
+    kit.pool.take(waiter, "lively", 0);
+    kit.pool.giveBack(a, undefined, 0, 1_001);
+    expect(waiter.got).toBeUndefined();
+    await kit.settled();
+    await kit.grant();
+    expect(waiter.got).toBeDefined();
+    expect(waiter.got).not.toBe(a);
   });
 
   test("prefers a spare to a connection that waited for more than a second, for what cannot be repeated", async () => {
@@ -125,9 +154,9 @@ describe("the pool", () => {
     const a = await kit.connection();
     kit.pool.keepSpares(1);
     await kit.grant();
-    kit.pool.giveBack(a, undefined, 0);
+    kit.pool.giveBack(a, undefined, 0, 0);
     expect(kit.pool.take(waitFor(), "lively", 1_000)).toBe(a);
-    kit.pool.giveBack(a, undefined, 0);
+    kit.pool.giveBack(a, undefined, 0, 0);
     const spare = kit.pool.take(waitFor(), "lively", 1_001);
     expect(spare).not.toBe(a);
     expect(spare?.spare).toBe(true);
@@ -143,7 +172,7 @@ describe("the pool", () => {
   test("at the limit takes an old connection rather than none", async () => {
     const kit = usePool({ connectionsPerTunnel: 1 });
     const a = await kit.connection();
-    kit.pool.giveBack(a, undefined, 0);
+    kit.pool.giveBack(a, undefined, 0, 0);
     expect(kit.pool.take(waitFor(), "lively", 3_000)).toBe(a);
   });
 
@@ -186,7 +215,7 @@ describe("the pool", () => {
     expect(waiters.map(({ got }) => got !== undefined)).toEqual([
       ...[true, true, true, false, false],
     ]);
-    kit.pool.giveBack(waiters[1]!.got!, undefined, 0);
+    kit.pool.giveBack(waiters[1]!.got!, undefined, 0, 0);
     expect(waiters[3]!.got).toBe(waiters[1]!.got);
     waiters[0]!.got!.destroy();
     await kit.settled();
@@ -209,7 +238,7 @@ describe("the pool", () => {
   test("gives who wants a new connection none that is old, and makes room for it at the limit", async () => {
     const kit = usePool({ connectionsPerTunnel: 1 });
     const old = await kit.connection();
-    kit.pool.giveBack(old, undefined, 0);
+    kit.pool.giveBack(old, undefined, 0, 0);
     const waiter = waitFor();
     kit.pool.take(waiter, "new", 0);
     await kit.settled();
@@ -221,7 +250,7 @@ describe("the pool", () => {
     const second = waitFor();
     kit.pool.take(second, "new", 0);
     expect(kit.pending).toHaveLength(0);
-    kit.pool.giveBack(waiter.got!, undefined, 0);
+    kit.pool.giveBack(waiter.got!, undefined, 0, 0);
     await kit.settled();
     await kit.grant();
     expect(second.got).toBeDefined();
@@ -263,7 +292,7 @@ describe("the pool", () => {
     const kit = usePool({ connectionsPerTunnel: 2 });
     const idle = await kit.connection();
     await kit.connection();
-    kit.pool.giveBack(idle, undefined, 0);
+    kit.pool.giveBack(idle, undefined, 0, 0);
     expect(kit.pool.take(waitFor(), "any", 0)).toBe(idle);
     const waiter = waitFor();
     kit.pool.take(waiter, "any", 0);

@@ -135,14 +135,18 @@ export class Pool {
    * Gives back a connection that served its request whole.
    *
    * @param keepAliveTimeoutS what the upstream said of its patience, if it did
+   * @param answeredAt when the answer's head came, by the engine's clock. The upstream's patience may be running since
+   *   then: buffers on the way can hold all of an answer that a slow line or a slow visitor takes seconds to read
    * @param now by the engine's clock
    */
   giveBack(
     connection: UpstreamConnection,
     keepAliveTimeoutS: number | undefined,
+    answeredAt: number,
     now: number,
   ): void {
     connection.release();
+    const age = now - answeredAt;
     const limit =
       keepAliveTimeoutS === undefined
         ? this.#options.idleMs
@@ -150,17 +154,21 @@ export class Pool {
             keepAliveTimeoutS * 1_000 - HINT_MARGIN_MS,
             this.#options.idleMs,
           );
-    if (this.#closed || !connection.usable || limit <= 0)
+    if (this.#closed || !connection.usable || limit <= 0 || age > limit)
       return connection.destroy();
     if (this.#waitersForNew.size > 0 && this.full) return connection.destroy();
     const waiter = first(this.#waiters);
     if (waiter) {
+      // It may not be able to repeat its request. One that is opened for it comes in the place of this one.
+      if (age > LIVELY_MS) return connection.destroy();
       this.#waiters.delete(waiter);
       return waiter.onConnection(connection);
     }
-    connection.idleSince = now;
+    connection.idleSince = answeredAt;
     connection.idleLimitMs = limit;
-    this.#idle.push(connection);
+    let at = this.#idle.length;
+    while (at > 0 && this.#idle[at - 1]!.idleSince > answeredAt) at--;
+    this.#idle.splice(at, 0, connection);
   }
 
   /**

@@ -253,6 +253,25 @@ describe("an answer", () => {
     },
   );
 
+  test("that took long leaves a connection that no POST is sent on: the upstream may be about to close it", async () => {
+    const upstream = await useRawUpstream();
+    const { advance, connect } = await useEdge(upstream.port);
+    const visitor = await connect();
+    visitor.write(request("GET", "/long"));
+    const first = await upstream.wire(0);
+    await first.until(/\r\n\r\n$/);
+    first.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlo");
+    await visitor.until(/lo$/);
+    await advance(1_500);
+    first.write("ng");
+    await visitor.until(/long$/);
+
+    visitor.write(request("POST", "/order", ["Content-Length: 1"], "1"));
+    const second = await upstream.wire(1);
+    await second.until(/\r\n\r\n1$/);
+    expect(first.text).not.toMatch(/POST/);
+  });
+
   test("of server-sent events arrives event by event, head first", async () => {
     const upstream = await useRawUpstream();
     const { connect } = await useEdge(upstream.port);

@@ -180,6 +180,7 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
       this.#tunnel.pool.giveBack(
         connection,
         head.keepAliveTimeoutS,
+        visit.firstByteAt,
         visit.engine.clock(),
       );
     else connection.destroy();
