@@ -2,6 +2,7 @@
 import type { EdgeRequest } from "./edge-request.ts";
 import { CHUNKED } from "./framing.ts";
 import { mayBeTrailer } from "./header-kinds.ts";
+import { readRequestHead } from "./request-head.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 import type { Visit } from "./visit.ts";
 
@@ -81,9 +82,7 @@ export class RequestBody {
   readonly #onEnd = (): void => {
     if (this.#chunked) {
       this.#flushHead();
-      this.#connection.write(
-        `0\r\n${trailerLines(this.#request.rawTrailers)}\r\n`,
-      );
+      this.#connection.write(`0\r\n${trailerLines(this.#request)}\r\n`);
     }
     this.done = true;
     this.movedAt = this.#visit.engine.coarseNow;
@@ -121,10 +120,14 @@ export class RequestBody {
   }
 }
 
-// Fields that would come too late to be checked, and those that only the edge may set, end here.
-function trailerLines(raw: readonly string[]): string {
+// Fields that would come too late to be checked, those that only the edge may set, and those that Connection names (RFC
+// 9110 section 7.6.1) end here.
+function trailerLines({ rawTrailers: raw, rawHeaders }: EdgeRequest): string {
+  if (raw.length === 0) return "";
+  const { nominated } = readRequestHead(rawHeaders);
   let lines = "";
   for (let i = 0; i + 1 < raw.length; i += 2)
-    if (mayBeTrailer(raw[i]!)) lines += `${raw[i]}: ${raw[i + 1]}\r\n`;
+    if (mayBeTrailer(raw[i]!) && !nominated?.has(raw[i]!.toLowerCase()))
+      lines += `${raw[i]}: ${raw[i + 1]}\r\n`;
   return lines;
 }

@@ -19,6 +19,8 @@ export interface ResponseHead {
   readonly keepAliveTimeoutS: number | undefined;
   /** Whether `headers` holds a Trailer field. */
   readonly announcesTrailers: boolean;
+  /** Names that Connection gives to this hop, lower-case. They are gone from `headers`, and are no trailers either. */
+  readonly nominated: ReadonlySet<string> | undefined;
 }
 
 // What nearly all answers look like: printable ASCII, one space behind each colon, none at the end of a line. Whatever
@@ -128,17 +130,20 @@ export function parseResponseHead(
     keepAlive,
     keepAliveTimeoutS,
     announcesTrailers,
+    nominated,
   };
 }
 
 /**
  * Parses the lines of a trailer section.
  *
+ * @param nominated what the answer's Connection names (RFC 9110 section 7.6.1), lower-case
  * @returns names and values of those that may pass on (RFC 9110 section 6.5.1); undefined when it is malformed
  */
 export function parseTrailers(
   text: string,
   maxFields: number,
+  nominated?: ReadonlySet<string>,
 ): string[] | undefined {
   if (CONTROL.test(text)) return undefined;
   const trailers: string[] = [];
@@ -150,7 +155,7 @@ export function parseTrailers(
       return undefined;
     const name = text.slice(at, colon);
     if (kinds.responseHeaderKind(name) === kinds.INVALID) return undefined;
-    if (kinds.mayBeTrailer(name))
+    if (kinds.mayBeTrailer(name) && !nominated?.has(name.toLowerCase()))
       trailers.push(name, trimmed(text, colon + 1, end));
     at = end + 2;
   }

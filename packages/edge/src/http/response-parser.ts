@@ -56,6 +56,8 @@ export class ResponseParser {
   #isHead = false;
   #keepAlive = false;
   #interim = 0;
+  /** What the answer's Connection names. */
+  #nominated: ReadonlySet<string> | undefined;
   /** Body bytes still to come, of the answer (LENGTH) or of the chunk (CHUNK_*). */
   #left = 0;
   #digits = 0;
@@ -237,6 +239,7 @@ export class ResponseParser {
     // RFC 9112 section 6.3, in its order.
     const noBody = this.#isHead || status === 204 || status === 304;
     this.#keepAlive = head.keepAlive;
+    this.#nominated = head.nominated;
     this.#left = noBody ? 0 : head.contentLength;
     this.#state = noBody
       ? LENGTH
@@ -253,7 +256,11 @@ export class ResponseParser {
   }
 
   #takeTrailers(clean: boolean): boolean {
-    const trailers = parseTrailers(this.#heldText(), this.#limits.headerFields);
+    const trailers = parseTrailers(
+      this.#heldText(),
+      this.#limits.headerFields,
+      this.#nominated,
+    );
     if (trailers === undefined) return false;
     this.#finish(trailers, clean);
     return true;

@@ -227,6 +227,8 @@ export class VisitorConnection
   /** Takes no request any more. Those that it has are served. */
   stopReceiving(): void {
     this.#broken = true;
+    // The last answer promised another: to Node's parser, Connection: close in a trailer ends the connection as well.
+    if (!this.#current && this.#waiting.length === 0) this.#end.soon();
   }
 
   stopServing(): void {
