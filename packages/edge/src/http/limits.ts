@@ -90,7 +90,7 @@ export const MAX_CHUNK_EXTENSION_BYTES = 4 * 1024;
 export const MAX_DRAINED_BYTES = 16 * 1024 * 1024;
 
 /** Requests that a visitor may send ahead of the answers on one connection. */
-export const MAX_PIPELINED_REQUESTS = 64;
+export const MAX_PIPELINED_REQUESTS = 128;
 
 /** Addresses of an X-Forwarded-For that are looked at, from the right. */
 export const MAX_FORWARDED_HOPS = 32;
