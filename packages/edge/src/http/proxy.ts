@@ -39,6 +39,8 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
   #ended = false;
   /** Whether the upstream is kept from sending because the visitor does not keep up. */
   #held = false;
+  /** How long it was kept so at most, before the visitor read on. */
+  #longestHoldMs = 0;
   /** When the last thing happened, by the coarse clock. */
   #movedAt: number;
 
@@ -89,12 +91,22 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
     return engine.coarseNow - this.#movedAt > EVICTABLE_MS ? 1 : 2;
   }
 
-  get stalled(): boolean {
-    return this.#held && this.evictionLoss === 1;
+  get stalledSince(): number | undefined {
+    if (!this.#held || this.evictionLoss !== 1) return undefined;
+    const quietMs = this.#visit.engine.coarseNow - this.#movedAt;
+    const patienceMs = Math.min(
+      HOLD_FACTOR * this.#longestHoldMs,
+      MAX_PATIENCE_MS,
+    );
+    return quietMs > patienceMs ? this.#movedAt : undefined;
   }
 
   evict(): void {
+    const stalled = this.stalledSince !== undefined;
+    const { socket } = this.#visit.response;
     this.#end({ code: "tunnel-busy", retryAfterS: 10 });
+    // Otherwise the system would keep what its visitor does not read, megabytes of it, and offer it for minutes.
+    if (stalled) socket?.resetAndDestroy();
   }
 
   onConnection(connection: UpstreamConnection): void {
@@ -274,6 +286,10 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
     this.#visit.response.once("drain", () => {
       this.#held = false;
       if (this.#connection !== connection) return;
+      this.#longestHoldMs = Math.max(
+        this.#longestHoldMs,
+        this.#visit.engine.coarseNow - this.#movedAt,
+      );
       this.#moved();
       connection.resume();
     });
@@ -324,6 +340,10 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
 
 // More than most requests take, and little enough to wait for.
 const EVICTABLE_MS = 5_000;
+
+// The system tells of a slow reader again when a third of what it holds for them has gone, and holds more each time.
+const HOLD_FACTOR = 3;
+const MAX_PATIENCE_MS = 30_000;
 
 // How far apart the end of a forward and the end of its session may be.
 const REROUTE_MS = 1_000;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { get, request, useEdge, useRawUpstream } from "./edge.fixture.ts";
 import { Shares, type EvictionLoss, type Share } from "./shares.ts";
-import { useWire } from "./wire.fixture.ts";
+import { useWire, type Wire } from "./wire.fixture.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -11,8 +11,8 @@ class Visitor {
   /** Numbers of its requests, in the order in which they were served. */
   readonly served: number[] = [];
   readonly evicted: number[] = [];
-  /** Whether it reads nothing. */
-  stalled = false;
+  /** Since when it reads nothing. */
+  stalledSince: number | undefined;
   readonly #shares: Shares;
   readonly #key: string;
   readonly #sharers: Parameters<Shares["take"]>[1][] = [];
@@ -25,12 +25,12 @@ class Visitor {
   wants(count: number, loss: EvictionLoss | "young" = 0): this {
     for (let i = 0; i < count; i++) {
       const number = this.#sharers.length;
-      const isStalled = (): boolean => this.stalled;
+      const stalledSince = (): number | undefined => this.stalledSince;
       this.share = this.#shares.enter(this.#key);
       const sharer = {
         evictionLoss: loss === "young" ? undefined : loss,
-        get stalled() {
-          return isStalled();
+        get stalledSince() {
+          return stalledSince();
         },
         onShare: () => void this.served.push(number),
         evict: () => {
@@ -49,6 +49,11 @@ class Visitor {
     this.#shares.leave(this.share);
   }
 }
+
+const visitors = (shares: Shares, count: number): Visitor[] =>
+  Array.from({ length: count }, (_, i) =>
+    new Visitor(shares, `${shares.size}/${i}`).wants(1),
+  );
 
 describe("the shares of a tunnel", () => {
   test("give a visitor who is alone a half of its connections", () => {
@@ -138,26 +143,112 @@ describe("the shares of a tunnel", () => {
       new Visitor(shares, key).wants(1),
     );
     expect(c!.served).toEqual([]);
-    a!.stalled = true;
+    a!.stalledSince = 1;
     const d = new Visitor(shares, "d").wants(1);
     expect([a!.evicted, d.served, c!.served]).toEqual([[0], [0], []]);
     shares.sweep();
     expect([b!.evicted, c!.served]).toEqual([[], []]);
-    b!.stalled = true;
+    b!.stalledSince = 1;
     shares.sweep();
     expect([b!.evicted, c!.served]).toEqual([[0], [0]]);
   });
 
-  test("leave most of those who do not read for visitors who are still to come", () => {
+  test("end most of those who do not read, the longest first, while visitors wait, and keep what they had for who comes new", () => {
     const shares = new Shares(10_000, 64);
-    const all = Array.from({ length: 100 }, (_, i) => {
-      const visitor = new Visitor(shares, `${i}`).wants(1);
-      return visitor;
-    });
-    for (const visitor of all) visitor.stalled = true;
+    const all = visitors(shares, 200);
+    for (const [i, visitor] of all.entries()) visitor.stalledSince = 200 - i;
+    const ended = (): number[] =>
+      all.flatMap(({ evicted }, i) => (evicted.length > 0 ? [i] : []));
+    const served = (): number =>
+      all.filter((visitor) => visitor.served.length > 0).length;
     shares.sweep();
-    expect(all.filter(({ evicted }) => evicted.length > 0)).toHaveLength(2);
+    expect(ended()).toEqual(Array.from({ length: 16 }, (_, i) => 48 + i));
+    // Those who wait are let in one by one now, and who comes new at once.
+    expect(served()).toBe(65);
+    const next = visitors(shares, 15);
+    expect(next.map((visitor) => visitor.served)).toEqual(next.map(() => [0]));
+    expect(ended()).toHaveLength(16);
+    // What they leave is kept as well.
+    for (const visitor of next) visitor.ends(0);
+    expect(served()).toBe(65);
+    for (let i = 0; i < 10; i++) shares.sweep();
+    expect(shares.size).toBeLessThan(200);
+    expect(
+      all.filter((visitor) => visitor.served.length > visitor.evicted.length),
+    ).toHaveLength(8 + 1);
+  });
+
+  test("end no more of those who do not read than there are requests that wait", () => {
+    const shares = new Shares(10_000, 64);
+    const all = visitors(shares, 67);
+    for (const visitor of all) visitor.stalledSince = 1;
+    shares.sweep();
+    expect(all.filter(({ evicted }) => evicted.length > 0)).toHaveLength(3);
+  });
+
+  test("keep nothing from those who wait once nobody is left who does not read", () => {
+    const shares = new Shares(10_000, 64);
+    const all = visitors(shares, 200);
+    for (const visitor of all.slice(0, 18)) visitor.stalledSince = 1;
+    const served = (): number =>
+      all.filter((visitor) => visitor.served.length > 0).length;
+    shares.sweep();
+    expect(served()).toBe(65);
+    // A visitor who reads ends, and its place is not kept.
+    all[20]!.ends(0);
+    expect(served()).toBe(66);
+    const counts = Array.from({ length: 9 }, () => {
+      shares.sweep();
+      return served();
+    });
+    expect(counts).toEqual([68, 70, 72, 74, 76, 78, 80, 81, 81]);
+  });
+
+  test("do not keep what was ended of the visitor who has most", () => {
+    const shares = new Shares(10_000, 64);
+    const all = visitors(shares, 200);
+    for (const visitor of all.slice(0, 40)) visitor.stalledSince = 1;
+    shares.sweep();
+    const most = new Visitor(shares, "most").wants(5);
+    visitors(shares, 10);
+    expect(all[65]!.served).toEqual([]);
+    visitors(shares, 1);
+    expect(most.evicted).toEqual([0]);
+    expect(all[65]!.served).toEqual([0]);
+  });
+
+  test("give nothing of what is kept to who waits already, or does not read", () => {
+    const shares = new Shares(10_000, 64);
+    const all = visitors(shares, 200);
+    for (const visitor of all.slice(0, 40)) visitor.stalledSince = 1;
+    shares.sweep();
+    const [stalled, waiting, reading] = [all[30]!, all[150]!, all[50]!];
+    for (const visitor of [stalled, waiting, reading]) visitor.wants(1);
+    expect([stalled.served, waiting.served, reading.served]).toEqual([
+      [0],
+      [],
+      [0, 1],
+    ]);
+  });
+
+  test("end those who do not read of a visitor who wants more, and of nobody else while all have some", () => {
+    const shares = new Shares(10_000, 64);
+    const paused = visitors(shares, 8);
+    const greedy = new Visitor(shares, "greedy").wants(60);
+    for (const visitor of [...paused, greedy]) visitor.stalledSince = 1;
+    expect([greedy.served.length, shares.size]).toEqual([28, 9]);
+    shares.sweep();
+    expect(greedy.evicted).toEqual(Array.from({ length: 16 }, (_, i) => i));
+    expect(paused.flatMap(({ evicted }) => evicted)).toEqual([]);
     expect(new Visitor(shares, "next").wants(1).served).toEqual([0]);
+  });
+
+  test("end nobody who does not read while nobody waits", () => {
+    const shares = new Shares(10_000, 64);
+    const all = visitors(shares, 64);
+    for (const visitor of all) visitor.stalledSince = 1;
+    shares.sweep();
+    expect(all.flatMap(({ evicted }) => evicted)).toEqual([]);
   });
 
   test("forget who has left, and whoever no longer waits", () => {
@@ -179,7 +270,7 @@ describe("the shares of a tunnel", () => {
     for (let i = 0; i < 2; i++) {
       const sharer = {
         evictionLoss: undefined,
-        stalled: false,
+        stalledSince: undefined,
         evict() {},
         onShare() {
           gone++;
@@ -256,6 +347,60 @@ test("who does not read an answer loses it to a visitor who has nothing", async 
   await served.until("/other");
   served.write(OK);
   await other.until(/ok$/);
+});
+
+test("who reads an answer slowly keeps it, while one who reads nothing is ended for visitors who wait, and reset", async () => {
+  const upstream = await useRawUpstream();
+  const { port, edge, forward, records, advance } = await useEdge(
+    upstream.port,
+    { limits: { connectionsPerTunnel: 2 } },
+  );
+  const big = "x".repeat(120_000_000);
+  const readers = [];
+  for (const [i, address] of ["127.0.0.2", "127.0.0.3"].entries()) {
+    const wire = await useWire(port, { localAddress: address });
+    wire.socket.pause();
+    wire.write(request("GET", "/big"));
+    const answering = await upstream.wire(i);
+    await answering.until("/big");
+    answering.write(
+      `HTTP/1.1 200 OK\r\nContent-Length: ${big.length}\r\n\r\n${big}`,
+    );
+    readers.push(wire);
+  }
+  const [slow, silent] = readers as [Wire, Wire];
+  const [channel] = forward.sockets;
+  const readALittle = async (): Promise<void> => {
+    const before = channel!.bytesRead;
+    slow.socket.resume();
+    while (channel!.bytesRead === before) await new Promise(setImmediate);
+    slow.socket.pause();
+    // Until the edge holds the upstream again: all are in this process, so nothing is on its way for longer.
+    for (let turns = 0, read = before; turns < 20; turns++) {
+      await new Promise(setImmediate);
+      if (channel!.bytesRead !== read) turns = 0;
+      read = channel!.bytesRead;
+    }
+  };
+  for (const address of ["127.0.0.4", "127.0.0.5"])
+    (await useWire(port, { localAddress: address })).write(get("/waits"));
+  while (edge.stats().requests < 4) await new Promise(setImmediate);
+  while (records.length === 0) {
+    await readALittle();
+    await advance(4_000);
+  }
+  // Nor when it reads more slowly still than it has.
+  await readALittle();
+  await advance(11_000);
+  expect(records).toMatchObject([
+    { visitor: "127.0.0.3", status: 200, error: "tunnel-busy" },
+  ]);
+  // What it has not read is not offered any more.
+  silent.socket.resume();
+  await silent.untilClosed();
+  expect(silent.text.length).toBeLessThan(records[0]!.bytesOut);
+  await advance(2_000);
+  expect(records[1]).toMatchObject({ visitor: "127.0.0.2", status: 200 });
 });
 
 test("a visitor who holds more than one connection loses the oldest to one who has none", async () => {

@@ -17,8 +17,11 @@ export interface Sharer {
   onShare(): void;
   /** How much is lost when it is ended for a visitor who has none. */
   readonly evictionLoss: EvictionLoss;
-  /** Whether its visitor has read nothing for a while of what waits there to be read. */
-  readonly stalled: boolean;
+  /**
+   * Since when its visitor has read nothing of what waits there to be read, by one clock for all; undefined when that is
+   * not long.
+   */
+  readonly stalledSince: number | undefined;
   /** It is ended, and gives its share back. */
   evict(): void;
 }
@@ -44,10 +47,12 @@ export interface Share {
  * because slow uploads or streams hold everything, a visitor who has nothing gets a connection of the one who has most:
  * the one whose end loses least, and of those the one that was had for the longest time.
  *
- * So nobody loses anything while a connection is free, nor for a visitor who has one already; and a visitor with a single
- * request does only who does not read the answer: thousands of addresses that read nothing, each with one request, would
- * otherwise hold everything. What such a one had goes to the visitor for whom it was ended, not to those who wait already,
- * since they are most likely its like. WebSockets have connections of their own and no part in this.
+ * So nobody who reads loses anything while a connection is free, nor for a visitor who has one already, nor the only one
+ * that it has. Who reads nothing does: thousands of addresses that do so, each with one request, would otherwise hold
+ * everything, and with it megabytes of the system's memory for each, at both ends, until the connection under the tunnel
+ * gets none. So few of them are left once somebody waits whom they keep out, and what they had is kept for visitors who
+ * come new, and then wait for nothing. Those who wait already are most likely their like, and get it little by little.
+ * WebSockets have connections of their own and no part in this.
  */
 export class Shares {
   readonly #maxRequests: number;
@@ -58,6 +63,8 @@ export class Shares {
   #requests = 0;
   #taken = 0;
   #admitting = false;
+  /** Connections that nobody gets who waits already. */
+  #kept = 0;
   /** For whom a stalled one is being ended. */
   #next: Share | undefined;
   #closed = false;
@@ -110,10 +117,12 @@ export class Shares {
 
   /** Takes a connection for a request that has entered. `sharer` hears when it may be used: at once, or later. */
   take(share: Share, sharer: Sharer): void {
-    if (this.#closed || this.#mayTake(share)) return this.#give(share, sharer);
+    if (this.#closed || (this.#mayTake(share) && !this.#mustWait(share)))
+      return this.#give(share, sharer);
     share.waiting.add(sharer);
     this.#queue.add(share);
-    if (share.taken.length === 0 && !this.#makeRoom()) this.#endStalled(share);
+    if (share.taken.length === 0 && this.#full && !this.#makeRoom())
+      this.#endStalledFor(share);
   }
 
   /** Gives the connection back, or waits no longer. Idempotent. */
@@ -127,20 +136,45 @@ export class Shares {
       this.#queue.delete(share);
   }
 
-  /** Looks whether something can be done for visitors who have nothing. */
+  /** Looks whether something can be done for visitors who wait, and for those who may come. To be called every second. */
   sweep(): void {
-    // The other stalled ones are left for visitors who are still to come, and then wait for nothing.
-    let stalled = Math.ceil(this.#maxTaken / STALLED_PART);
-    for (const share of this.#queue) {
-      if (share.taken.length > 0 || this.#makeRoom()) continue;
-      if (stalled-- === 0 || !this.#endStalled(share)) return;
+    if (this.#queue.size === 0) {
+      this.#kept = 0;
+      return;
     }
+    let hasNone = false;
+    for (const share of this.#queue) {
+      if (share.taken.length > 0 || (this.#full && this.#makeRoom())) continue;
+      hasNone = true;
+      break;
+    }
+    const ended = this.#endStalled(hasNone);
+    // Where those who read nothing are still being found, whoever is let in now is most likely one of them.
+    const part = ended > 0 ? LET_IN_PART : STALLED_PART;
+    this.#kept = Math.max(0, this.#kept - Math.ceil(this.#maxTaken / part));
+    this.#admit();
   }
 
   /** Nobody waits from now on: there is nothing left to divide. */
   close(): void {
     this.#closed = true;
     this.#admit();
+  }
+
+  get #full(): boolean {
+    return this.#taken >= this.#maxTaken;
+  }
+
+  /** Whether those that are left are for visitors who come new. */
+  get #onlyKept(): boolean {
+    return this.#taken >= this.#maxTaken - this.#kept;
+  }
+
+  // Of what is kept those get nothing who wait already, nor those for whose like it is kept.
+  #mustWait(share: Share): boolean {
+    return (
+      this.#onlyKept && (share.waiting.size > 0 || share.taken.some(isStalled))
+    );
   }
 
   #mayTake(share: Share): boolean {
@@ -168,6 +202,7 @@ export class Shares {
     const next = this.#next;
     this.#next = undefined;
     if (next && this.#queue.has(next) && this.#admitFrom(next)) return true;
+    if (this.#onlyKept && !this.#closed) return false;
     for (const share of this.#queue) if (this.#admitFrom(share)) return true;
     return false;
   }
@@ -192,26 +227,70 @@ export class Shares {
       most = taken.length;
       victim = candidate;
     }
-    victim?.evict();
-    return victim !== undefined;
+    if (!victim) return false;
+    // It is ended for those who wait.
+    const kept = this.#kept;
+    this.#kept = 0;
+    victim.evict();
+    this.#kept = kept;
+    return true;
   }
 
   // For a visitor who has nothing, when nobody has more than one.
-  #endStalled(next: Share): boolean {
-    for (const { taken } of this.#shares.values()) {
-      const victim = taken.find(({ stalled }) => stalled);
-      if (!victim) continue;
-      this.#next = next;
-      victim.evict();
-      this.#next = undefined;
-      return true;
+  #endStalledFor(next: Share): void {
+    let victim: Sharer | undefined;
+    for (const { taken } of this.#shares.values())
+      for (const sharer of taken)
+        if (isStalled(sharer) && (!victim || byAge(sharer, victim) < 0))
+          victim = sharer;
+    this.#next = next;
+    victim?.evict();
+    this.#next = undefined;
+  }
+
+  // No more than there are requests that wait. Leaves a few, and those who keep nobody out. Returns how many were ended.
+  #endStalled(forOthers: boolean): number {
+    let stalled = 0;
+    const victims: Sharer[] = [];
+    for (const { taken, waiting } of this.#shares.values())
+      for (const sharer of taken) {
+        if (!isStalled(sharer)) continue;
+        stalled++;
+        // Whoever waits for more has them in its own way.
+        if (forOthers || waiting.size > 0) victims.push(sharer);
+      }
+    const count = Math.min(
+      this.#requests - this.#taken,
+      stalled - Math.floor(this.#maxTaken / STALLED_PART),
+      Math.ceil(this.#maxTaken / END_PART),
+    );
+    if (count <= 0) return 0;
+    const ended = victims.toSorted(byAge).slice(0, count);
+    const most = this.#maxTaken - Math.ceil(this.#maxTaken / OPEN_PART);
+    for (const sharer of ended) {
+      this.#kept = Math.min(this.#kept + 1, most);
+      sharer.evict();
     }
-    return false;
+    return ended.length;
   }
 }
 
-// How much of all that is stalled may be ended in one sweep, as a part of all connections.
+// How many of all connections may stay with visitors who read nothing while others wait, as a part of all; and how many
+// those who wait get in a second of what they had.
 const STALLED_PART = 32;
+// The latter while there are more who read nothing.
+const LET_IN_PART = 256;
+// How many are never kept from those who wait, who may all be good visitors behind one address.
+const OPEN_PART = 8;
+// How many may be ended in one sweep, so that requests in between do not notice.
+const END_PART = 4;
+
+const isStalled = ({ stalledSince }: Sharer): boolean =>
+  stalledSince !== undefined;
+
+// For stalled ones.
+const byAge = (a: Sharer, b: Sharer): number =>
+  a.stalledSince! - b.stalledSince!;
 
 // The oldest of those whose end loses least; undefined when none may be ended.
 function leastLoss(taken: readonly Sharer[]): Sharer | undefined {

@@ -1,6 +1,6 @@
 // What the phases know of a visitor's request and of the answer to it, whoever reads the one and writes the other:
 // Node's HTTP server, or the quick lane for plain requests (plain-lane.ts).
-import type { Writable } from "node:stream";
+import type { Socket } from "node:net";
 
 /** The head of a request. Node's IncomingMessage is one. */
 export interface VisitorRequest {
@@ -18,7 +18,7 @@ export interface VisitorRequest {
 export interface VisitorResponse {
   readonly headersSent: boolean;
   /** Null while the answer before this one, on the same connection, is not out yet. */
-  readonly socket: Writable | null;
+  readonly socket: Socket | null;
   /** Whether all that was written is in the system's hands. Absent: unknown. */
   readonly keepsNothing?: boolean;
   /** Whether Date is added. */
