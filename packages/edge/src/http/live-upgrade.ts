@@ -155,6 +155,8 @@ export class LiveUpgrade implements VisitTask, OpenUpgrade, UpgradeEvents {
     });
     request.on("response", (response: IncomingMessage) => {
       keepFromProxy(response);
+      // A switch behind an answer is none. http-proxy would tell the visitor of it, in the middle of that answer.
+      request.removeAllListeners("upgrade");
       this.#guarded(() => this.#passRefusal(response));
     });
     request.on("upgrade", (response: IncomingMessage) =>
