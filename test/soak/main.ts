@@ -12,7 +12,7 @@ const USAGE = `npm run soak -- KIND [options]
 
   bytes       random bodies up and down (--count 10000)
   isolation   a thousand tunnels of ten tenants under kills, resets and aborts (--requests 100000)
-  slow        slow headers, bodies and readers from many addresses and from one (--connections 12000, --kinds, --seconds 20)
+  slow        slow headers, bodies and readers from many addresses and from one (--connections 12000, --per-address 100, --kinds, --from, --seconds 20)
   burst       2,000 requests to one tunnel at once (--requests 2000)
   soak        requests, aborts, WebSockets and lost connections, and what is held afterwards (--requests 500000)
 
@@ -33,6 +33,7 @@ const { values, positionals } = parseArgs({
     connections: { type: "string" },
     kinds: { type: "string", default: "headers,body,read,idle,hold" },
     from: { type: "string", default: "many,one" },
+    "per-address": { type: "string", default: "100" },
     seconds: { type: "string", default: "20" },
   },
 });
@@ -85,6 +86,7 @@ const kinds: Record<
             kind,
             from,
             connections: Number(values.connections ?? 12_000),
+            perAddress: Number(values["per-address"]),
             seconds: Number(values.seconds),
           });
           print(`${kind} from ${from}`);

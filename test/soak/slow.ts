@@ -23,7 +23,7 @@ export interface SlowOptions {
   readonly connections: number;
   /** From addresses each below the cap of a visitor, or from a single one. */
   readonly from: "many" | "one";
-  /** Attackers' connections of one address, for `many`. */
+  /** Attackers' connections of one address, for `many`. Default: 100. */
   readonly perAddress?: number;
   /** For which all goes on once every connection was tried, and for which the good visitors are watched then. */
   readonly seconds: number;
