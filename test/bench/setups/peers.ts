@@ -102,6 +102,8 @@ const definitions: readonly Peer[] = [
         configFile("frpc.toml", [
           `serverAddr = "${world.edge.address}"`,
           `serverPort = ${ports.tunnel}`,
+          // The server may not listen yet when the client starts.
+          "loginFailExit = false",
           `log.level = "error"`,
           "[[proxies]]",
           `name = "${name}"`,
