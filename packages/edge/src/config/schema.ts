@@ -69,7 +69,7 @@ const keys = v.strictObject({
   "trusted-proxies": v.optional(
     list(
       "NETWORK",
-      "Addresses or networks of proxies whose X-Forwarded-* headers are believed. From others they are replaced.",
+      "Addresses or networks of proxies whose X-Forwarded-* headers are believed, or Forwarded where there is no X-Forwarded-For. From others they are replaced.",
       parseNetwork,
     ),
     [],

@@ -121,7 +121,72 @@ describe("decideForwarded", () => {
       "X-Forwarded-Proto": "http",
       "X-Forwarded-Host": "public.example",
       "X-Forwarded-Port": "81",
-      Forwarded: "for=203.0.113.9, for=127.0.0.1",
+      Forwarded:
+        'for=203.0.113.9;host="public.example";proto=http, for=127.0.0.1',
+    });
+  });
+
+  test.each([
+    ["one proxy", "for=203.0.113.9", "203.0.113.9, 127.0.0.1"],
+    [
+      "three proxies",
+      'for=203.0.113.9;proto=http;by=10.1.1.1, For="10.1.1.1:99" , proto=http;for=10.2.2.2',
+      "203.0.113.9, 10.1.1.1, 10.2.2.2, 127.0.0.1",
+    ],
+    [
+      "what the visitor made up",
+      'for=6.6.6.6, for=10.9.9.9, for=203.0.113.9, for="10.1.1.1"',
+      "203.0.113.9, 10.1.1.1, 127.0.0.1",
+    ],
+    [
+      "a quote that the visitor has left open",
+      'for="6.6.6.6, for=203.0.113.9, for=10.1.1.1',
+      "203.0.113.9, 10.1.1.1, 127.0.0.1",
+    ],
+    [
+      "IPv6",
+      'for="[2a00::1]:4711", for="[2001:db8::5]"',
+      "2a00::1, 2001:db8::5, 127.0.0.1",
+    ],
+    ["an unknown visitor", "for=unknown, for=10.1.1.1", "10.1.1.1, 127.0.0.1"],
+    ["a hidden one", "for=_hidden", "127.0.0.1"],
+    ["nobody", "proto=http", "127.0.0.1"],
+    ["nothing", "", "127.0.0.1"],
+  ])("behind a trusted peer that speaks Forwarded: %s", (_, value, chain) => {
+    const { visitor, fields } = decide("127.0.0.1", "Forwarded", value);
+    expect(fields["X-Forwarded-For"]).toBe(chain);
+    expect(visitor).toBe(chain.split(", ")[0]);
+  });
+
+  test("Forwarded beside X-Forwarded-For is the visitor's, and not believed", () => {
+    expect(
+      decide(
+        "127.0.0.1",
+        ...["Forwarded", "for=6.6.6.6;host=evil.example;proto=http"],
+        ...["X-Forwarded-For", "203.0.113.9, 10.1.1.1"],
+      ),
+    ).toEqual({
+      visitor: "203.0.113.9",
+      fields: {
+        "X-Forwarded-For": "203.0.113.9, 10.1.1.1, 127.0.0.1",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "app.test:8000",
+        "X-Forwarded-Port": "8443",
+        Forwarded:
+          'for=203.0.113.9;host="app.test:8000";proto=https, for=10.1.1.1, for=127.0.0.1',
+      },
+    });
+  });
+
+  test("the scheme and host of Forwarded are those that the peer itself says", () => {
+    const { fields } = decide(
+      "127.0.0.1",
+      ...["Forwarded", "for=203.0.113.9;host=evil.example;proto=https"],
+      ...["Forwarded", 'for=10.1.1.1;host="public.example:81";proto=http'],
+    );
+    expect(fields).toMatchObject({
+      "X-Forwarded-Proto": "http",
+      "X-Forwarded-Host": "public.example:81",
     });
   });
 

@@ -78,8 +78,9 @@ export function plainAddress(address: string): string {
  *
  * What an untrusted peer says of itself is dropped. What a trusted one says is believed as far as trusted proxies
  * reach: X-Forwarded-For is read from the right up to the first address that is no trusted proxy, and what stands
- * further left is cut off, since anybody may have written it and many frameworks take the leftmost. The fields are
- * complete after this: the request's own must not be sent as well.
+ * further left is cut off, since anybody may have written it and many frameworks take the leftmost. Forwarded is read in
+ * the same way where there is no X-Forwarded-For; where there is, the proxies do not speak it, and have passed on what
+ * the visitor wrote. The fields are complete after this: the request's own must not be sent as well.
  *
  * @param host the Host field as it came
  */
@@ -97,28 +98,37 @@ export function decideForwarded(
       ? forwarded
       : {
           visitor: peer.address,
-          lines: `${forwarded.lines}Forwarded: ${element(peer.address)};host="${host}";proto=${address.scheme}\r\n`,
+          lines:
+            forwarded.lines +
+            forwardedLine([peer.address], address.scheme, host),
         };
   }
 
-  const chain = trustedChain(head.forwardedFor, peer.address, proxies);
-  const proto = scheme(last(head.forwardedProto)) ?? address.scheme;
-  const given = last(head.forwardedHost);
+  const elements =
+    head.forwardedFor === undefined ? (head.forwarded?.split(",") ?? []) : [];
+  const chain = trustedChain(
+    head.forwardedFor?.split(",") ??
+      elements.map((element) => parameter(element, "for")),
+    peer.address,
+    proxies,
+  );
+  const own = elements.at(-1) ?? "";
+  const proto =
+    scheme(last(head.forwardedProto)) ??
+    scheme(parameter(own, "proto")) ??
+    address.scheme;
+  const given = last(head.forwardedHost) || parameter(own, "host");
+  const shown = given !== "" && parseAuthority(given) ? given : host;
   const port =
     portNumber(last(head.forwardedPort)) ??
     (proto === address.scheme ? address.port : proto.endsWith("s") ? 443 : 80);
+  const lines = forwardedLines(chain.join(", "), proto, shown, port);
   return {
     visitor: chain[0]!,
     lines:
-      forwardedLines(
-        chain.join(", "),
-        proto,
-        given !== "" && parseAuthority(given) ? given : host,
-        port,
-      ) +
-      (head.forwarded === undefined
-        ? ""
-        : `Forwarded: ${head.forwarded}, ${element(peer.address)}\r\n`),
+      head.forwarded === undefined
+        ? lines
+        : `${lines}${forwardedLine(chain, proto, shown)}`,
   };
 }
 
@@ -148,14 +158,21 @@ function forwardedLines(
   return `X-Forwarded-For: ${chain}\r\nX-Forwarded-Proto: ${proto}\r\nX-Forwarded-Host: ${host}\r\nX-Forwarded-Port: ${port}\r\n`;
 }
 
+// RFC 7239 section 4. The first element is of whoever stands nearest to the visitor, and says what the visitor asked for.
+const forwardedLine = (
+  [visitor = "", ...others]: readonly string[],
+  proto: string,
+  host: string,
+): string =>
+  `Forwarded: ${[`${element(visitor)};host="${host}";proto=${proto}`, ...others.map(element)].join(", ")}\r\n`;
+
 // The addresses from the visitor to the peer.
 function trustedChain(
-  value: string | undefined,
+  entries: readonly string[],
   peer: string,
   proxies: TrustedProxies,
 ): string[] {
   const chain = [peer];
-  const entries = value === undefined ? [] : value.split(",");
   for (let i = entries.length - 1; i >= 0; i--) {
     const address = entryAddress(entries[i]!.trim());
     if (address === undefined || chain.length > MAX_FORWARDED_HOPS) break;
@@ -173,6 +190,15 @@ function entryAddress(entry: string): string | undefined {
   return address !== undefined && isIP(address) !== 0
     ? plainAddress(address)
     : undefined;
+}
+
+// Of an element of Forwarded. Neither addresses nor hosts hold what would have to stand behind a backslash.
+function parameter(element: string, name: string): string {
+  for (const pair of element.split(";")) {
+    const match = /^([a-z]+)=("?)([^"\\]*)\2$/i.exec(pair.trim());
+    if (match?.[1]!.toLowerCase() === name) return match[3]!;
+  }
+  return "";
 }
 
 // RFC 7239 section 6: an IPv6 address stands in brackets, hence in quotes.
