@@ -112,6 +112,22 @@ describe("a record as JSON", () => {
     expect(line).toContain('"headers":{"__proto__":["a","b"]}');
   });
 
+  it("has each byte above 127 of a target as a character, from which it can be told", () => {
+    const bytes = Buffer.from(Array.from({ length: 128 }, (_, i) => 128 + i));
+    const target = `/${bytes.toString("latin1")}?token=\xc3\xbc&a="\\\xff`;
+    const line = formatJsonRecord(recordOf({ target }), format);
+    // oxlint-disable-next-line no-control-regex -- control characters are what this looks for
+    expect(line).not.toMatch(/[\x00-\x1f\x7f-\x9f]/);
+    const { url } = JSON.parse(line) as { url: string };
+    const shown = Buffer.from(url.slice(url.indexOf("/")), "latin1");
+    expect(shown).toEqual(
+      Buffer.from(target.replace("\xc3\xbc", "[redacted]"), "latin1"),
+    );
+    const text = formatTextRecord(recordOf({ target: "/\xa0\x85" }), format);
+    expect(text).toContain("/\xa0\\u0085");
+    expect(text.split("\n")).toHaveLength(1);
+  });
+
   it("names the whole URL of a request in absolute form, without its user", () => {
     expect(
       json(

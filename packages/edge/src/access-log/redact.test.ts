@@ -198,3 +198,17 @@ it("makes a target fit for a terminal: redacted, cut and escaped", () => {
     "SECRET",
   );
 });
+
+it("shows a target's bytes above 127 as the text that they are, or else one by one", () => {
+  const format = createTargetFormatter(judge);
+  const sent = (text: string): string => Buffer.from(text).toString("latin1");
+  expect(format(sent("/ü/日本?token=é&a=é"))).toBe(
+    "/ü/日本?token=[redacted]&a=é",
+  );
+  expect(format("/\xff\x9b[2J")).toBe("/ÿ\\u009b[2J");
+  // The mark that turns the direction of writing, and an invisible one.
+  expect(format(sent("/\u202e\u200b"))).toBe("/\\u202e\\u200b");
+  expect(format(sent(`/${"日".repeat(2_000)}`))).toBe(
+    `/${"日".repeat(899)}…(+1101)`,
+  );
+});

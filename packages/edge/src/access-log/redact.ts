@@ -1,4 +1,5 @@
 // Takes secrets out of what is logged: values of telling headers, and of telling parameters in URLs.
+import { isUtf8 } from "node:buffer";
 import { cut, escapeControls } from "../util/escape.ts";
 
 /** Stands where a secret stood. */
@@ -51,11 +52,20 @@ export function redactUrl(
         redactQuery(withoutUser.slice(start), isSensitive);
 }
 
-/** Makes the function that gives a request target for people's eyes: redacted, cut, and safe in a terminal. */
+/** Makes the function that gives a request target for people's eyes: as text, redacted, cut, and safe in a terminal. */
 export const createTargetFormatter =
   (isSensitive: (name: string) => boolean) =>
   (target: string): string =>
-    escapeControls(redactUrl(cut(target, MAX_TARGET_LENGTH), isSensitive));
+    escapeControls(
+      redactUrl(cut(asText(target), MAX_TARGET_LENGTH), isSensitive),
+    );
+
+// A target is one character a byte; `/\xc3\xbc`, as curl sends it, is `/ü` to people. What is no UTF-8 stays as it is.
+function asText(target: string): string {
+  if (!/[\x80-\xff]/.test(target)) return target;
+  const bytes = Buffer.from(target, "latin1");
+  return isUtf8(bytes) ? bytes.toString() : target;
+}
 
 function redactQuery(
   query: string,
