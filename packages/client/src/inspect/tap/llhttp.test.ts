@@ -75,6 +75,47 @@ test("what its listener throws comes out of it, and other parsers go on", () => 
   next.free();
 });
 
+// `curl http://…/ü` sends these bytes as they are.
+test("bytes above 127 are part of a target, in every request and wherever they are divided", () => {
+  const bytes = Buffer.from(
+    "\r\nGET /\xc3\xbc?\x80\xff HTTP/1.1\r\nA: \xe9\r\n\r\nPOST /\xa0 HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+    "latin1",
+  );
+  for (let cut = 1; cut < bytes.length; cut++) {
+    const heads: string[] = [];
+    const parser = createMessageParser("request", {
+      head: ({ target, headers }) => heads.push(target, ...headers.flat()) < 0,
+      body: () => {},
+      end: () => {},
+    });
+    for (const piece of [bytes.subarray(0, cut), bytes.subarray(cut)])
+      for (let at = 0; at < piece.length;) at = parser.read(piece, at);
+    expect(heads).toEqual([
+      ...["/\xc3\xbc?\x80\xff", "A", "\xe9"],
+      ...["/\xa0", "Content-Length", "0"],
+    ]);
+    parser.free();
+  }
+});
+
+test("bytes above 127 are no part of a method, a version or a name", () => {
+  for (const text of [
+    "G\xc9T / HTTP/1.1\r\n\r\n",
+    "GET / HTTP/1.\xb9\r\n\r\n",
+    "GET / HTTP/1.1\r\n\xc9: b\r\n\r\n",
+  ]) {
+    const parser = createMessageParser("request", {
+      head: () => true,
+      body: () => {},
+      end: () => {},
+    });
+    expect(() => parser.read(Buffer.from(text, "latin1"), 0)).toThrow(
+      ParseError,
+    );
+    parser.free();
+  }
+});
+
 test("a head without an end is too long", () => {
   const parser = createMessageParser("request", {
     head: () => true,

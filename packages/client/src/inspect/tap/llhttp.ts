@@ -61,6 +61,10 @@ const MAX_HEAD_BYTES = 256 * 1_024;
 // Parsers take 100 bytes each; those of closed connections serve again.
 const MAX_SPARE = 64;
 
+const LETTER_X = 0x78;
+const CR = 0x0d;
+const LF = 0x0a;
+
 const TYPES = { request: 1, response: 2 } as const;
 
 class WasmParser implements MessageParser {
@@ -73,6 +77,8 @@ class WasmParser implements MessageParser {
   #headBytes = 0;
   #textBytes = 0;
   #inBody = false;
+  /** What came of a request line, line ends apart; -1 when it is over, or there is none. */
+  #requestLineBytes: number;
   #target = "";
   #reason = "";
   #lines: HeaderLine[] = [];
@@ -84,6 +90,7 @@ class WasmParser implements MessageParser {
   constructor(kind: "request" | "response", listener: MessageListener) {
     this.#kind = kind;
     this.#listener = listener;
+    this.#requestLineBytes = kind === "request" ? 0 : -1;
     this.#parser = spare[kind].pop() ?? open().wasm.llhttp_alloc(TYPES[kind]);
   }
 
@@ -96,6 +103,7 @@ class WasmParser implements MessageParser {
         bytes === chunk.length ? chunk : chunk.subarray(at, at + bytes),
         page,
       );
+      if (this.#requestLineBytes >= 0) this.#hideHighBytes(page, page + bytes);
       this.#chunk = chunk;
       this.#pageFrom = at;
       this.#fault = undefined;
@@ -186,6 +194,7 @@ class WasmParser implements MessageParser {
     const trailers = this.#lines;
     this.#lines = [];
     this.#inBody = false;
+    this.#requestLineBytes = this.#kind === "request" ? 0 : -1;
     this.#headBytes = this.#textBytes = 0;
     try {
       this.#listener.end(trailers);
@@ -193,6 +202,22 @@ class WasmParser implements MessageParser {
       return this.#fail(error);
     }
     return PAUSED;
+  }
+
+  // llhttp takes no byte above 127 in a target, and services do. It is shown an x for each, and the text comes from the
+  // chunk.
+  #hideHighBytes(from: number, to: number): void {
+    const view = pageView();
+    for (let at = from; at < to; at++) {
+      const byte = view[at]!;
+      if (byte > 0x7f) view[at] = LETTER_X;
+      if (byte !== CR && byte !== LF) this.#requestLineBytes++;
+      // Empty lines may go before it (RFC 9112 section 2.2).
+      else if (byte === LF && this.#requestLineBytes > 0) {
+        this.#requestLineBytes = -1;
+        return;
+      }
+    }
   }
 
   #body(start: number, end: number): number {
