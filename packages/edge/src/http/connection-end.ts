@@ -1,9 +1,9 @@
 // How a visitor's connection ends: what is unread is read first, because a socket that is closed with bytes unread answers
 // with a reset, which takes away an answer that its visitor has not read yet. And notices when nothing moves any more.
 import type { Socket } from "node:net";
-import type { EdgeRequest } from "./edge-request.ts";
 import type { Engine } from "./engine.ts";
 import { MAX_DRAINED_BYTES } from "./limits.ts";
+import type { BodyReader, VisitorBody } from "./visitor-body.ts";
 
 /** The end of one connection, whenever it comes. */
 export class ConnectionEnd {
@@ -62,15 +62,12 @@ export class ConnectionEnd {
    * @param onEnd called when all of it was read; says whether the connection goes on
    */
   finishReading(
-    request: EdgeRequest,
+    body: VisitorBody,
     isUpgrade: boolean,
     onEnd: () => boolean,
   ): void {
-    if (request.readableEnded) return;
-    if (request.complete && !isUpgrade) {
-      request.resume();
-      return;
-    }
+    if (body.readableEnded) return;
+    if (body.complete && !isUpgrade) return body.readBy(nobody);
     this.drain();
     // Node closes the socket itself behind an answer that says so.
     this.#socket.destroySoon = () => this.soon();
@@ -78,14 +75,15 @@ export class ConnectionEnd {
       this.#socket.resume();
       return;
     }
-    request.on("data", (chunk: Buffer) => {
-      this.#drainedBytes += chunk.length;
-      if (this.#drainedBytes > MAX_DRAINED_BYTES) this.#socket.destroy();
+    body.readBy({
+      onPiece: (piece) => {
+        this.#drainedBytes += piece.length;
+        if (this.#drainedBytes > MAX_DRAINED_BYTES) this.#socket.destroy();
+      },
+      onBodyEnd: () => {
+        if (onEnd()) this.#drainUntil = 0;
+      },
     });
-    request.on("end", () => {
-      if (onEnd()) this.#drainUntil = 0;
-    });
-    request.resume();
   }
 
   /** Whether a time limit has passed. @param now by the engine's clock */
@@ -98,3 +96,5 @@ export class ConnectionEnd {
     return this.draining && now > this.#drainUntil && writableLength === 0;
   }
 }
+
+const nobody: BodyReader = { onPiece() {}, onBodyEnd() {} };

@@ -8,7 +8,7 @@ import { writeTogether } from "./write-together.ts";
 // Below this, copying a piece behind its head costs less than handing the system two.
 const COPY_BELOW = 16 * 1024;
 
-/** One answer. It behaves as Node's ServerResponse does, for a visitor who speaks HTTP/1.1 and sends no body. */
+/** One answer. It behaves as Node's ServerResponse does, for a visitor who speaks HTTP/1.1 and waits for no 100. */
 export class PlainAnswer implements VisitorResponse {
   readonly socket: Socket;
   readonly #isHead: boolean;

@@ -4,12 +4,17 @@
 import { kept, lendReads, type StopLending } from "@expose/protocol";
 import type { Socket } from "node:net";
 import { PlainAnswer } from "./plain-answer.ts";
+import { PlainBody } from "./plain-body.ts";
 import { parsePlainRequest, type PlainRequest } from "./plain-request.ts";
 
 /** Whom the lane works for. */
 export interface LaneOwner {
   /** Serves a request. `finished` is called when its answer has ended. */
-  receive(request: PlainRequest, response: PlainAnswer): void;
+  receive(
+    request: PlainRequest,
+    body: PlainBody | undefined,
+    response: PlainAnswer,
+  ): void;
   /** Whether what comes from now on is of no interest. */
   readonly ending: boolean;
   /** Gives the socket to Node's server, which reads on from the first byte that the lane did not take. */
@@ -36,6 +41,8 @@ export class PlainLane {
   readonly #options: LaneOptions;
   readonly #stopLending: StopLending | undefined;
   #answer: PlainAnswer | undefined;
+  /** Of the request at hand, or of one that was answered before it had come. Undefined once all of it has come. */
+  #body: PlainBody | undefined;
   /** What came while a request was being answered. */
   #early: Buffer[] = [];
   #earlyBytes = 0;
@@ -58,26 +65,45 @@ export class PlainLane {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    if (this.#owner.ending) return;
-    if (this.#answer) return this.#keep(chunk);
-    const { maxHeadBytes, keepAliveLines, now } = this.#options;
+    const behind = this.#body ? this.#takeBody(this.#body, chunk) : chunk;
+    if (behind === undefined || this.#owner.ending) return;
+    // Whoever takes the body may have had enough.
+    if (this.#socket.destroyed) return;
+    if (this.#answer) return this.#keep(behind);
     // Whoever asks without reading waits for Node's turn, which comes when the answers have gone out.
-    const mayBePlain =
-      chunk.length <= maxHeadBytes && !this.#socket.writableNeedDrain;
-    const request = mayBePlain ? parsePlainRequest(chunk) : undefined;
-    if (!request) {
-      this.#early.push(kept(chunk));
-      return this.#leave();
-    }
+    const request = this.#socket.writableNeedDrain
+      ? undefined
+      : parsePlainRequest(behind, this.#options.maxHeadBytes);
+    if (request) return this.#serve(request, behind);
+    this.#early.push(kept(behind));
+    this.#leave();
+  };
+
+  #serve(request: PlainRequest, chunk: Buffer): void {
+    const { headBytes, bodyBytes, closes } = request;
+    const { keepAliveLines, now } = this.#options;
     this.#answer = new PlainAnswer(
       this.#socket,
       request.method === "HEAD",
-      request.closes,
+      closes,
       keepAliveLines,
       now,
     );
-    this.#owner.receive(request, this.#answer);
-  };
+    let body: PlainBody | undefined;
+    if (bodyBytes > 0) {
+      body = new PlainBody(this.#socket, bodyBytes);
+      body.take(chunk.subarray(headBytes));
+      if (!body.complete) this.#body = body;
+    }
+    this.#owner.receive(request, body, this.#answer);
+  }
+
+  // Returns what is behind the body, if anything is.
+  #takeBody(body: PlainBody, chunk: Buffer): Buffer | undefined {
+    const taken = body.take(chunk);
+    if (body.complete) this.#body = undefined;
+    return taken < chunk.length ? chunk.subarray(taken) : undefined;
+  }
 
   // Pipelined: Node keeps the order of answers, once this one is out.
   #keep(chunk: Buffer): void {

@@ -4,12 +4,15 @@ import { createServer, type IncomingMessage } from "node:http";
 import net from "node:net";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { parsePlainRequest } from "./plain-request.ts";
+import { MAX_PLAIN_BYTES, parsePlainRequest } from "./plain-request.ts";
 
 const HOST = "Host: app.test\r\n";
 
-const parse = (text: string): ReturnType<typeof parsePlainRequest> =>
-  parsePlainRequest(Buffer.from(text, "latin1"));
+const parse = (
+  text: string,
+  maxHeadBytes = MAX_PLAIN_BYTES,
+): ReturnType<typeof parsePlainRequest> =>
+  parsePlainRequest(Buffer.from(text, "latin1"), maxHeadBytes);
 
 describe("a plain request", () => {
   test("is read as it stands", () => {
@@ -28,6 +31,47 @@ describe("a plain request", () => {
       ],
       endsConnection: false,
       closes: false,
+      headBytes: 77,
+      bodyBytes: 0,
+    });
+  });
+
+  test.each(["POST", "PUT", "PATCH", "DELETE"])(
+    "may be a %s, and what is behind its head is none of it",
+    (method) => {
+      const head = `${method} /a HTTP/1.1\r\n${HOST}Content-Length: 12\r\n\r\n`;
+      for (const body of ["", "abc", "GET / HTTP/1", "\r\n\r\n"])
+        expect(parse(head + body)).toMatchObject({
+          ...{ method, url: "/a", closes: false },
+          rawHeaders: ["Host", "app.test", "Content-Length", "12"],
+          headBytes: head.length,
+          bodyBytes: 12,
+        });
+    },
+  );
+
+  test.each(["POST", "PUT", "PATCH", "DELETE"])(
+    "may be a %s that says nothing of a body, and then has none",
+    (method) => {
+      const head = `${method} / HTTP/1.1\r\n${HOST}\r\n`;
+      expect(parse(head)).toMatchObject({ method, bodyBytes: 0 });
+      expect(parse(`${head}a`)).toBeUndefined();
+    },
+  );
+
+  test("has a head of so many bytes and no more, whatever its body has", () => {
+    const head = `PUT / HTTP/1.1\r\n${HOST}Content-Length: 1000\r\n\r\n`;
+    const text = head + "x".repeat(1_000);
+    expect(parse(text, head.length)).toMatchObject({ bodyBytes: 1_000 });
+    expect(parse(text, head.length - 1)).toBeUndefined();
+  });
+
+  test("keeps bytes above 127 in its target and in values as they are", () => {
+    expect(
+      parse(`GET /\xc3\xbc?\x80\xff HTTP/1.1\r\n${HOST}A: \xe9 \xa0\r\n\r\n`),
+    ).toMatchObject({
+      url: "/\xc3\xbc?\x80\xff",
+      rawHeaders: ["Host", "app.test", "A", "\xe9 \xa0"],
     });
   });
 
@@ -49,19 +93,24 @@ test.each([
   ["with a byte behind it", `GET / HTTP/1.1\r\n${HOST}\r\n\n`],
   ["behind an empty line", `\r\nGET / HTTP/1.1\r\n${HOST}\r\n`],
   ["without a field", "GET / HTTP/1.1\r\n\r\n"],
-  ["with another method", `POST / HTTP/1.1\r\n${HOST}\r\n`],
+  ["with another method", `OPTIONS / HTTP/1.1\r\n${HOST}\r\n`],
+  [
+    "with a method that only begins like one",
+    `POSTS / HTTP/1.1\r\n${HOST}\r\n`,
+  ],
   ["in lower case", `get / HTTP/1.1\r\n${HOST}\r\n`],
   ["in absolute-form", `GET http://app.test/ HTTP/1.1\r\n${HOST}\r\n`],
   ["with a fragment", `GET /#a HTTP/1.1\r\n${HOST}\r\n`],
   ["with a space in its target", `GET /a b HTTP/1.1\r\n${HOST}\r\n`],
-  ["with 8 bits in its target", `GET /\xe9 HTTP/1.1\r\n${HOST}\r\n`],
+  ["with DEL in its target", `GET /\x7f HTTP/1.1\r\n${HOST}\r\n`],
   ["of HTTP/1.0", `GET / HTTP/1.0\r\n${HOST}\r\n`],
   ["of HTTP/1.2", `GET / HTTP/1.2\r\n${HOST}\r\n`],
   ["with bare LF", `GET / HTTP/1.1\n${HOST}\r\n`],
   ["with LF in a field", `GET / HTTP/1.1\r\n${HOST}A: b\nC: d\r\n\r\n`],
   ["with CR in a field", `GET / HTTP/1.1\r\n${HOST}A: b\rC: d\r\n\r\n`],
   ["with NUL in a field", `GET / HTTP/1.1\r\n${HOST}A: b\0\r\n\r\n`],
-  ["with 8 bits in a field", `GET / HTTP/1.1\r\n${HOST}A: \xe9\r\n\r\n`],
+  ["with 8 bits in a name", `GET / HTTP/1.1\r\n${HOST}A\xe9: b\r\n\r\n`],
+  ["with DEL in a field", `GET / HTTP/1.1\r\n${HOST}A: \x7f\r\n\r\n`],
   ["with a folded field", `GET / HTTP/1.1\r\n${HOST}A: b\r\n c\r\n\r\n`],
   ["with an empty field", `GET / HTTP/1.1\r\n${HOST}A: \r\n\r\n`],
   ["with a field without space", `GET / HTTP/1.1\r\n${HOST}A:b\r\n\r\n`],
@@ -86,33 +135,74 @@ test.each([
     "HTTP2-Settings: AAMAAABk",
     "Content_Length: 5",
   ].map((line) => [`with ${line}`, `GET / HTTP/1.1\r\n${HOST}${line}\r\n\r\n`]),
+  ...[
+    ...["+5", "-5", "05", "5,5", "5, 5", "0x5", "5 5", "5.0", "1e3", "\xb9"],
+    ...["five", "1234567890123456", "99999999999999999999"],
+  ].map((length) => [
+    `with a body of ${length} bytes`,
+    `POST / HTTP/1.1\r\n${HOST}Content-Length: ${length}\r\n\r\n`,
+  ]),
+  ...[
+    ["Content-Length: 5", "Content-Length: 5"],
+    ["Content-Length: 5", "Content-Length: 6"],
+    ["Content-Length: 0", "content-length: 5"],
+    ["Content-Length: 5", "Transfer-Encoding: chunked"],
+    ["Transfer-Encoding: chunked", "Content-Length: 5"],
+    ["Transfer-Encoding: identity"],
+    ["Content-Length: 5", "Expect: 100-continue"],
+    ["Content-Length: 5", "Connection: Content-Length"],
+    ["Content-Length: 5", "Upgrade: h2c"],
+    ["Content_Length: 5"],
+  ].map((lines) => [
+    `with a body that has ${lines.join(" and ")}`,
+    `POST / HTTP/1.1\r\n${HOST}${lines.join("\r\n")}\r\n\r\n`,
+  ]),
+  [
+    "with a byte behind its body",
+    `POST / HTTP/1.1\r\n${HOST}Content-Length: 1\r\n\r\nab`,
+  ],
+  ["in part, with a body to come", `POST / HTTP/1.1\r\n${HOST}`],
 ])("a request %s is not plain", (_, text) => {
   expect(parse(text!)).toBeUndefined();
 });
 
-test("whatever passes for plain, Node reads as the same single request without a body", async () => {
+test("whatever passes for plain, Node reads as the same single request with the same body", async () => {
   const node = await useNodeParser();
   let plain = 0;
+  let bodies = 0;
   await fc.assert(
     fc.asyncProperty(almostPlain, async (text) => {
       const request = parse(text);
       if (!request) return;
+      const body = text.slice(request.headBytes);
       plain++;
-      expect(await node(text)).toEqual([
+      if (request.bodyBytes > 0) bodies++;
+      const complete = body.length === request.bodyBytes;
+      const read = await node(masked(text));
+      expect(complete ? read : read.slice(0, 1)).toEqual([
         {
           method: request.method,
-          url: request.url,
+          url: masked(request.url!),
           rawHeaders: request.rawHeaders,
           keepAlive: !request.closes,
-          body: "",
+          body,
+          // What is missing, Node misses as well.
+          complete,
         },
       ]);
     }),
-    { numRuns: 3_000, seed: 1 },
+    { numRuns: 20_000, seed: 1 },
   );
   // A generator that makes nothing plain would prove nothing.
-  expect(plain).toBeGreaterThan(300);
+  expect(plain).toBeGreaterThan(600);
+  expect(bodies).toBeGreaterThan(150);
 }, 60_000);
+
+// Node's parser takes no byte above 127 in a target; what it makes of the rest must not depend on that.
+const masked = (text: string): string => {
+  const [line = ""] = text.split("\r\n", 1);
+  return line.replace(/[\x80-\xff]/g, "x") + text.slice(line.length);
+};
 
 const NAMES = [
   ...["Host", "Accept", "Cookie", "X-A", "connection", "Content-Length"],
@@ -120,23 +210,35 @@ const NAMES = [
 ];
 const VALUES = [
   ...["app.test", "*/*", "a=b; c=d", "close", "keep-alive", "5", "chunked"],
+  ...["0", "05", "+5", "5, 5"],
   ...[":", "a  b", "\xe9", " x", "x ", "", '"\\"', "websocket"],
 ];
 const almostPlain = fc
   .record({
-    method: fc.constantFrom("GET", "HEAD", "GET", "POST"),
+    method: fc.constantFrom(
+      ...["GET", "HEAD", "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+    ),
     target: fc.constantFrom(
       "/",
       "/a?b=c&d",
       "//",
       "/%00",
       "/\\|{}~",
+      "/\xc3\xbc\xff",
       "*",
       "/ ",
     ),
     fields: fc.array(
       fc.tuple(fc.constantFrom(...NAMES), fc.constantFrom(...VALUES)),
-      { maxLength: 5 },
+      { maxLength: 3 },
+    ),
+    length: fc.constantFrom("", "", "0", "1", "5", "21", "05"),
+    body: fc.constantFrom(
+      "",
+      "a",
+      "hello",
+      "GET / HTTP/1.1\r\nA: b",
+      "\r\n\r\n\xff",
     ),
     // Where to put a byte that may not belong there.
     slip: fc.option(
@@ -148,12 +250,12 @@ const almostPlain = fc
       ),
     ),
   })
-  .map(({ method, target, fields, slip }) => {
-    const head = `${method} ${target} HTTP/1.1\r\n${HOST}${fields
+  .map(({ method, target, fields, length, body, slip }) => {
+    const text = `${method} ${target} HTTP/1.1\r\n${HOST}${fields
       .map(([name, value]) => `${name}: ${value}\r\n`)
-      .join("")}\r\n`;
-    if (slip === null || slip[0] > head.length) return head;
-    return head.slice(0, slip[0]) + slip[1] + head.slice(slip[0]);
+      .join("")}${length && `Content-Length: ${length}\r\n`}\r\n${body}`;
+    if (slip === null || slip[0] > text.length) return text;
+    return text.slice(0, slip[0]) + slip[1] + text.slice(slip[0]);
   });
 
 // What Node's server makes of some bytes, each time on a connection of its own that ends behind them.
@@ -163,12 +265,16 @@ async function useNodeParser(): Promise<(text: string) => Promise<unknown[]>> {
     { requireHostHeader: false },
     (request: IncomingMessage, response) => {
       const { method, url, rawHeaders } = request;
-      const entry = { method, url, rawHeaders, keepAlive: false, body: "" };
+      const entry = {
+        ...{ method, url, rawHeaders, keepAlive: false },
+        ...{ body: "", complete: false },
+      };
       entry.keepAlive = response.shouldKeepAlive;
       seen.push(entry);
       request.on("data", (chunk: Buffer) => {
         entry.body += chunk.toString("latin1");
       });
+      request.on("end", () => (entry.complete = true));
       response.end();
     },
   );

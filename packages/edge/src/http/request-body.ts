@@ -1,18 +1,19 @@
 // Moves a request's body from the visitor to the upstream: framed anew, one piece at a time, as fast as the slower side.
-import type { EdgeRequest } from "./edge-request.ts";
+import { kept } from "@expose/protocol";
 import { CHUNKED } from "./framing.ts";
 import { mayBeTrailer } from "./header-kinds.ts";
 import { readRequestHead } from "./request-head.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 import type { Visit } from "./visit.ts";
+import type { BodyReader, VisitorBody } from "./visitor-body.ts";
 
 // Below this, copying a piece behind what goes before it costs less than another write (another packet, in a channel).
 const COPY_BELOW = 16 * 1024;
 
 /** The body of one request on its way. */
-export class RequestBody {
+export class RequestBody implements BodyReader {
   readonly #visit: Visit;
-  readonly #request: EdgeRequest;
+  readonly #body: VisitorBody;
   readonly #connection: UpstreamConnection;
   readonly #chunked: boolean;
   /** Not sent yet: the head, until the first piece of the body or the end of this tick. */
@@ -32,8 +33,8 @@ export class RequestBody {
     head: string,
   ) {
     this.#visit = visit;
-    // Plain requests have none.
-    this.#request = visit.incoming!;
+    // A framing is of a body.
+    this.#body = visit.body!;
     this.#connection = connection;
     this.#chunked = framing === CHUNKED;
     this.#unsent = head;
@@ -47,10 +48,8 @@ export class RequestBody {
 
   /** Begins to read from the visitor. */
   start(): void {
-    const request = this.#request;
-    request.on("data", this.#onData);
-    request.on("end", this.#onEnd);
-    // What has come with the head already flows in the next tick, before this: both go out in one write then.
+    this.#body.readBy(this);
+    // What has come with the head already flows at once, or in the next tick before this: both go out in one write then.
     if (this.#unsent !== "") process.nextTick(() => this.#flushHead());
   }
 
@@ -59,34 +58,34 @@ export class RequestBody {
     if (!this.#paused || this.#stopped) return;
     this.#paused = false;
     this.movedAt = this.#visit.engine.coarseNow;
-    this.#request.resume();
+    this.#body.resume();
   }
 
   /** Lets go of the visitor's side; what becomes of the rest is up to others. */
   stop(): void {
     this.#stopped = true;
-    const request = this.#request;
-    request.off("data", this.#onData);
-    request.off("end", this.#onEnd);
+    if (!this.done) this.#body.pause();
   }
 
-  readonly #onData = (piece: Buffer): void => {
+  onPiece(piece: Buffer): void {
     const visit = this.#visit;
     visit.bytesIn += piece.length;
     this.movedAt = visit.engine.coarseNow;
     if (this.#send(piece)) return;
     this.#paused = true;
-    this.#request.pause();
-  };
+    this.#body.pause();
+  }
 
-  readonly #onEnd = (): void => {
+  onBodyEnd(trailers: readonly string[]): void {
     if (this.#chunked) {
       this.#flushHead();
-      this.#connection.write(`0\r\n${trailerLines(this.#request)}\r\n`);
+      const { rawHeaders } = this.#visit.request;
+      const lines = trailerLines(trailers, rawHeaders);
+      this.#connection.write(`0\r\n${lines}\r\n`);
     }
     this.done = true;
     this.movedAt = this.#visit.engine.coarseNow;
-  };
+  }
 
   #send(piece: Buffer): boolean {
     const size = this.#chunked ? `${piece.length.toString(16)}\r\n` : "";
@@ -94,7 +93,7 @@ export class RequestBody {
     const after = this.#chunked ? "\r\n" : "";
     this.#unsent = "";
     const connection = this.#connection;
-    if (before === "") return connection.write(piece);
+    if (before === "") return connection.write(kept(piece));
     if (piece.length < COPY_BELOW) {
       const whole = Buffer.allocUnsafe(
         before.length + piece.length + after.length,
@@ -106,7 +105,7 @@ export class RequestBody {
     }
     connection.cork();
     connection.write(before);
-    let room = connection.write(piece);
+    let room = connection.write(kept(piece));
     if (after !== "") room = connection.write(after);
     connection.uncork();
     return room;
@@ -122,7 +121,10 @@ export class RequestBody {
 
 // Fields that would come too late to be checked, those that only the edge may set, and those that Connection names (RFC
 // 9110 section 7.6.1) end here.
-function trailerLines({ rawTrailers: raw, rawHeaders }: EdgeRequest): string {
+function trailerLines(
+  raw: readonly string[],
+  rawHeaders: readonly string[],
+): string {
   if (raw.length === 0) return "";
   const { nominated } = readRequestHead(rawHeaders);
   let lines = "";

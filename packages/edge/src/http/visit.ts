@@ -12,6 +12,7 @@ import type { Share } from "./shares.ts";
 import { joinedField } from "./request-head.ts";
 import type { TunnelState } from "./tunnel-state.ts";
 import { respondOn } from "./upgrade-response.ts";
+import type { VisitorBody } from "./visitor-body.ts";
 import type { VisitorRequest, VisitorResponse } from "./visitor-message.ts";
 import { visitorKey } from "./visitor-key.ts";
 
@@ -52,7 +53,9 @@ export class Visit {
   readonly engine: Engine;
   readonly connection: VisitConnection;
   request: VisitorRequest;
-  /** The request as Node has it, which can have a body; undefined for a plain one, and for a WebSocket. */
+  /** Undefined for a plain request without one, and for a WebSocket. */
+  body: VisitorBody | undefined;
+  /** The request as Node has it; undefined for a plain one, and for a WebSocket. */
   incoming: EdgeRequest | undefined;
   readonly isHead: boolean;
   readonly isUpgrade: boolean;
@@ -89,12 +92,14 @@ export class Visit {
     connection: VisitConnection,
     request: VisitorRequest,
     response: VisitorResponse | undefined,
+    body: VisitorBody | undefined,
     incoming?: EdgeRequest,
     awaitsContinue = false,
   ) {
     this.engine = connection.engine;
     this.connection = connection;
     this.request = request;
+    this.body = body;
     this.incoming = incoming;
     this.#response = response;
     this.awaitsContinue = awaitsContinue;
@@ -159,6 +164,7 @@ export class Visit {
       ...{ method, url, httpVersion, httpVersionMinor, rawHeaders },
       endsConnection: true,
     };
+    this.body = undefined;
     this.incoming = undefined;
     this.connection.upgrade();
   }

@@ -9,6 +9,7 @@ import { renderRawResponse } from "./error-page.ts";
 import { plainAddress, type Forwarded } from "./forwarded.ts";
 import { MAX_PIPELINED_REQUESTS } from "./limits.ts";
 import type { PlainAnswer } from "./plain-answer.ts";
+import type { PlainBody } from "./plain-body.ts";
 import { PlainLane, type LaneOwner } from "./plain-lane.ts";
 import type { PlainRequest } from "./plain-request.ts";
 import { serveRequest, serveUpgrade } from "./pipeline.ts";
@@ -94,9 +95,13 @@ export class VisitorConnection
   }
 
   /** Takes a plain request. */
-  receive(request: PlainRequest, response: PlainAnswer): void {
+  receive(
+    request: PlainRequest,
+    body: PlainBody | undefined,
+    response: PlainAnswer,
+  ): void {
     if (this.#broken || !this.#socket.writable) return;
-    this.#begin(new Visit(this, request, response), serveRequest);
+    this.#begin(new Visit(this, request, response, body), serveRequest);
   }
 
   /** Gives the connection to Node's server, which finds it as it would be without the lane. */
@@ -121,7 +126,14 @@ export class VisitorConnection
     // Behind an answer that ends the connection, or on one that is half closed already.
     if (this.#broken || !this.#socket.writable) return;
     if (this.#waiting.length >= MAX_PIPELINED_REQUESTS) return this.destroy();
-    const visit = new Visit(this, request, response, request, awaitsContinue);
+    const visit = new Visit(
+      this,
+      request,
+      response,
+      request,
+      request,
+      awaitsContinue,
+    );
     // Node gives a response its socket when the one before it is out, so this is the order of the answers as well.
     if (response.socket && !this.#socket.writableNeedDrain)
       return this.#begin(visit, serveRequest);
@@ -136,8 +148,9 @@ export class VisitorConnection
     if (this.#current || this.#waiting.length > 0 || this.#broken)
       return this.destroy();
     this.#broken = true;
-    this.#begin(new Visit(this, request, undefined, request), (visit) =>
-      serveUpgrade(visit, this.#socket, head),
+    this.#begin(
+      new Visit(this, request, undefined, request, request),
+      (visit) => serveUpgrade(visit, this.#socket, head),
     );
   }
 
@@ -149,7 +162,7 @@ export class VisitorConnection
   reject(refusal: Refusal, ended: boolean): void {
     const last = this.#waiting.at(-1);
     const visit = last?.visit ?? this.#current;
-    const inBody = visit?.incoming?.complete === false;
+    const inBody = visit?.body?.complete === false;
     if (this.#broken && !inBody) return;
     // Nobody who half-closes in a body reads the answer; and nobody who has sent nothing waits for one.
     if (inBody && ended) return this.destroy();
@@ -186,8 +199,8 @@ export class VisitorConnection
     if (!this.#socket.writable || this.#upgraded) return;
     this.#bytesAtIdle = this.#socket.bytesRead;
     this.#idleSince = this.engine.coarseNow;
-    if (visit.incoming)
-      this.#end.finishReading(visit.incoming, visit.isUpgrade, () => {
+    if (visit.body)
+      this.#end.finishReading(visit.body, visit.isUpgrade, () => {
         this.#bytesAtIdle = this.#socket.bytesRead;
         return !this.#broken;
       });
@@ -195,6 +208,7 @@ export class VisitorConnection
     // The answer may have begun before the edge began to stop, and promised to serve another.
     if (this.engine.draining) this.#broken = true;
     const asked = this.#lane?.finished() === true;
+    if (asked && this.#end.draining) this.#broken = true;
     if (this.#broken) visit.response.once("finish", () => this.#end.soon());
     else if (asked) this.#end.now();
   }
