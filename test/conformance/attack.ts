@@ -17,6 +17,8 @@ export interface Outcome {
 const AT_ONCE = 400;
 // Above every time limit that the edge is given for these tests: whoever is still connected then has been forgotten.
 const HANG_MS = 15_000;
+// Long enough for an edge that has four hundred others to read.
+const PATIENCE_MS = 100;
 
 /** Limits of the edge under attack: short ones, since unfinished requests end by them alone. */
 export const attackConfig = `
@@ -25,7 +27,7 @@ timeouts: { headers: 1s, idle: 1s, request-idle: 1s }
 `;
 
 /**
- * Sends each payload on a connection of its own.
+ * Sends each payload on a connection of its own, its second piece once an answer has begun or does not seem to.
  *
  * @param name the tunnel's name; payloads have to name it as their Host themselves to get anywhere
  */
@@ -33,7 +35,7 @@ export async function attack(
   world: World,
   name: string,
   recorder: Recorder,
-  payloads: Iterable<Buffer>,
+  payloads: Iterable<readonly Buffer[]>,
 ): Promise<Outcome> {
   const problems: string[] = [];
   const statuses = new Map<number, number>();
@@ -56,7 +58,7 @@ export async function attack(
 
 async function send(
   port: number,
-  payload: Buffer,
+  [first, second]: readonly Buffer[],
   problems: string[],
 ): Promise<number> {
   const socket = connect(port, "127.0.0.1");
@@ -65,17 +67,25 @@ async function send(
     socket.once("close", () => resolve()),
   );
   let answer = "";
+  let later = second;
+  const sendLater = (): void => {
+    if (later) socket.write(later);
+    later = undefined;
+  };
   socket.on("data", (chunk: Buffer) => {
     if (answer.length < 100) answer += chunk.toString("latin1");
+    sendLater();
   });
+  const patience = setTimeout(sendLater, PATIENCE_MS);
   const hang = setTimeout(() => {
     problems.push(
-      `no end within ${HANG_MS} ms: ${JSON.stringify(payload.toString("latin1").slice(0, 400))}`,
+      `no end within ${HANG_MS} ms: ${JSON.stringify(first!.toString("latin1").slice(0, 400))}`,
     );
     socket.destroy();
   }, HANG_MS);
-  socket.write(payload);
+  socket.write(first!);
   await closed;
+  clearTimeout(patience);
   clearTimeout(hang);
   if (answer === "") return 0;
   const status = /^HTTP\/1\.1 (\d{3}) /.exec(answer);

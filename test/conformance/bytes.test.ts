@@ -90,17 +90,52 @@ describeIngress("bytes", (ingress) => {
     }
   });
 
-  it("above ASCII are refused in a path, where no standard allows them, rather than changed", async () => {
-    const { host } = new URL(world.urlOf("nobody"));
-    for (const target of ["/caf\xc3\xa9", "/\xff", "/?q=\xe9"]) {
+  it.each(["GET", "POST"])(
+    "above ASCII arrive unchanged in the path of a plain %s",
+    async (method) => {
+      const arrived: ParsedRequest[] = [];
+      const origin = await startRawOrigin((request) => {
+        arrived.push(request);
+        return writeHead("HTTP/1.1 200 OK", [["Content-Length", "0"]]);
+      });
+      onTestFinished(() => origin.close());
+      const name = `raw-${method.toLowerCase()}`;
+      const tunnel = await world.expose({ port: origin.port, name });
+      onTestFinished(() => tunnel.close());
+      const { host } = new URL(tunnel.url);
+      const all = Array.from({ length: 128 }, (_, i) =>
+        String.fromCharCode(128 + i),
+      ).join("");
+      const targets = ["/caf\xc3\xa9", "/\xff", "/?q=\xe9", `/${all}`];
+      for (const target of targets)
+        expect(
+          await exchange(
+            world.httpPort,
+            writeHead(`${method} ${target} HTTP/1.1`, [
+              ["Host", host],
+              ["Connection", "close"],
+            ]),
+          ),
+        ).toMatch(/^HTTP\/1\.1 200 /);
+      expect(arrived.map(({ target }) => target)).toEqual(targets);
+    },
+  );
+
+  it.each([
+    ["HTTP/1.0", []],
+    ["HTTP/1.1", [["Transfer-Encoding", "chunked"]]],
+  ] as const)(
+    "above ASCII are refused in the path of any other request, rather than changed: %s %j",
+    async (version, fields) => {
+      const { host } = new URL(world.urlOf("nobody"));
       const answer = await exchange(
         world.httpPort,
-        writeHead(`GET ${target} HTTP/1.1`, [["Host", host]]),
+        writeHead(`POST /caf\xc3\xa9 ${version}`, [["Host", host], ...fields]),
       );
       expect(answer).toMatch(/^HTTP\/1\.1 400 /);
       expect(answer).toContain("[request-invalid]");
-    }
-  });
+    },
+  );
 
   it.each(webhookSchemes)(
     "that $name has signed verify at the upstream",

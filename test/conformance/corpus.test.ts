@@ -67,7 +67,7 @@ function readCorpus(folder: string): Buffer[] {
     );
 }
 
-function variants(payload: Buffer, host: string): Buffer[] {
+function variants(payload: Buffer, host: string): Buffer[][] {
   const text = payload.toString("latin1");
   const named = /^host[ \t]*:/im.test(text)
     ? text.replace(/^(host[ \t]*:[ \t]*)[^\r\n]*/gim, `$1${host}`)
@@ -79,5 +79,5 @@ function variants(payload: Buffer, host: string): Buffer[] {
         .replace(/HTTP\/1\.[01]/, `HTTP/${version}`),
     ),
   );
-  return [text, named, ...changed].map((each) => Buffer.from(each, "latin1"));
+  return [text, named, ...changed].map((each) => [Buffer.from(each, "latin1")]);
 }

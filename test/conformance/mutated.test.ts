@@ -46,7 +46,7 @@ describeIngress("mutated requests", (ingress) => {
     600_000 + COUNT * 10,
   );
 
-  function* requests(host: string): Generator<Buffer> {
+  function* requests(host: string): Generator<Buffer[]> {
     const first = ingress === "openssh" ? COUNT : 0;
     for (let i = 0; i < COUNT; i++) yield mutatedRequest(SEED, first + i, host);
   }

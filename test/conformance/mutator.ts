@@ -118,12 +118,13 @@ const TARGETS = [
  * request behind it that must never be taken for part of the first, or the other way round.
  *
  * @param host the Host that leads to the tunnel
+ * @returns what to send at once, and what to send then; for every other number both at once
  */
 export function mutatedRequest(
   seed: number,
   index: number,
   host: string,
-): Buffer {
+): Buffer[] {
   const random = createRandom(seed * 1_000_003 + index);
   const pick = <T>(list: readonly T[]): T => list[random(list.length)]!;
   const token = `m${seed}-${index}`;
@@ -143,25 +144,36 @@ export function mutatedRequest(
     (random(4) ? "" : "Connection: close\r\n") +
     "\r\n";
   const second = `${pick(METHODS.slice(0, 7))} /second HTTP/1.1\r\nHost: ${host}\r\nX-Mark: ${token}-b\r\nConnection: close\r\n\r\n`;
-  let bytes: Buffer = Buffer.from(head + pick(BODIES) + second, "latin1");
+  const first = head + pick(BODIES);
+  const apart = index % 2 === 1;
+  let bytes: Buffer = Buffer.from(apart ? first : first + second, "latin1");
   for (let changes = random(4); changes > 0; changes--)
     bytes = mutate(bytes, random);
-  return bytes;
+  return apart ? [bytes, Buffer.from(second, "latin1")] : [bytes];
 }
 
-/** Each framing with each body, seven methods and both versions, none of them changed further. */
-export function* allFramings(host: string): Generator<Buffer> {
+/**
+ * Each framing with each body, seven methods and both versions, none of them changed further; once with a second request
+ * at once, and once with that one later.
+ */
+export function* allFramings(host: string): Generator<Buffer[]> {
   let count = 0;
   for (const framing of FRAMINGS)
     for (const body of BODIES)
       for (const method of METHODS.slice(0, 7))
         for (const version of ["1.1", "1.0"]) {
-          const mark = `f-${count++}`;
-          yield Buffer.from(
-            `${method} /${mark} HTTP/${version}\r\nHost: ${host}\r\nX-Mark: ${mark}\r\n${framing}\r\n${body}` +
+          const payload = (mark: string): [Buffer, Buffer] => [
+            Buffer.from(
+              `${method} /${mark} HTTP/${version}\r\nHost: ${host}\r\nX-Mark: ${mark}\r\n${framing}\r\n${body}`,
+              "latin1",
+            ),
+            Buffer.from(
               `GET /second HTTP/1.1\r\nHost: ${host}\r\nX-Mark: ${mark}-b\r\nConnection: close\r\n\r\n`,
-            "latin1",
-          );
+              "latin1",
+            ),
+          ];
+          yield [Buffer.concat(payload(`f-${count++}`))];
+          yield payload(`f-${count++}`);
         }
 }
 

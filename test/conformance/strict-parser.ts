@@ -19,6 +19,8 @@ export interface Parsed {
 }
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+// RFC 9112 section 3, and bytes above 127 in a target, which no standard allows and servers take.
+const START_LINE = /^(\S+) ([!-~\x80-\xff]+) HTTP\/1\.1$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** Reads as many requests as there are. */
@@ -50,7 +52,7 @@ function parseRequest(
   if (/[^\r]\n|^\n|\r(?!\n|$)/.test(text)) throw new Error("bare CR or LF");
   if (headEnd < 0) return undefined;
   const [first = "", ...lines] = text.split("\r\n");
-  const start = /^(\S+) (\S+) HTTP\/1\.1$/.exec(first);
+  const start = START_LINE.exec(first);
   if (!start || !TOKEN.test(start[1]!))
     throw new Error(`request line ${JSON.stringify(first.slice(0, 100))}`);
   const headers = parseFields(lines);

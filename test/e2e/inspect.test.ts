@@ -8,6 +8,8 @@ import { afterAll, beforeAll, expect, it, onTestFinished, vi } from "vitest";
 import { echo, startUpstream } from "../harness/upstreams.ts";
 import { visit } from "../harness/visit.ts";
 import { describeIngress, startWorld, type World } from "../harness/worlds.ts";
+import { exchange, writeHead } from "../soak/heads.ts";
+import { startRawOrigin } from "../soak/raw-origin.ts";
 
 describeIngress("the inspector", (ingress) => {
   let world: World;
@@ -50,6 +52,55 @@ describeIngress("the inspector", (ingress) => {
         tunnel: "seen",
       },
     ]);
+  });
+
+  // As `curl http://…/ü` sends it.
+  it("shows requests with raw bytes in their paths, and so do the live line and the access log", async () => {
+    const stateFolder = await useStateFolder();
+    // Node's own server would take none of them.
+    const upstream = await startRawOrigin(
+      ({ body }) =>
+        writeHead("HTTP/1.1 200 OK", [["Content-Length", `${body.length}`]]) +
+        body.toString(),
+    );
+    onTestFinished(() => upstream.close());
+    const session = await world.openSession({
+      inspect: { port: 0, stateFolder },
+    });
+    onTestFinished(() => session.close());
+    const inspecting = once(session, "inspecting");
+    const tunnel = await session.open({ port: upstream.port, name: "raw" });
+    const told: string[] = [];
+    tunnel.on("request", ({ path }) => told.push(path));
+    const targets = ["/\xc3\xbc", "/\xff", "/ascii"];
+    for (const target of targets)
+      expect(
+        await exchange(
+          world.httpPort,
+          writeHead(`POST ${target} HTTP/1.1`, [
+            ["Host", new URL(tunnel.url).host],
+            ["Connection", "close"],
+            ["Content-Length", "5"],
+          ]) + "hello",
+        ),
+      ).toMatch(/^HTTP\/1\.1 200 [^]*\r\n\r\nhello$/);
+    await inspecting;
+    const ask = await apiOf(stateFolder);
+    const { items } = await ask("/api/v1/exchanges");
+    // The service's connection is kept: what the inspector cannot read would end what it sees of all three.
+    expect(items.toReversed()).toMatchObject(
+      targets.map((target) => ({ target, state: "complete", status: 200 })),
+    );
+    while (told.length < 3) await once(tunnel, "request");
+    expect(told).toEqual(["/ü", "/ÿ", "/ascii"]);
+    await vi.waitFor(() =>
+      expect(
+        world
+          .accessLog()
+          .filter(({ tunnel: name }) => name === "raw")
+          .map(({ url }) => String(url).replace(/^[^/]*/, "")),
+      ).toEqual(targets),
+    );
   });
 
   it("finds in a later run what an earlier one kept, without its secrets", async () => {
