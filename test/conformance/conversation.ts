@@ -1,8 +1,6 @@
 // Plays one row of a table through the whole chain: a visitor's bare socket, the edge, SSH, the client, and an upstream that
 // records every byte. Behind each row another visitor asks for something of their own: what they get is theirs, and what
 // the row has sent to the upstream has arrived by then, or never will.
-import { once } from "node:events";
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import type { Tunnel } from "@expose/client";
 import { afterAll, beforeAll, expect } from "vitest";
 import {
@@ -16,7 +14,13 @@ import {
   type AnswersRead,
   type ParsedAnswer,
 } from "./strict-answers.ts";
-import { parseRequests, type ParsedRequest } from "./strict-parser.ts";
+import {
+  startRowUpstream,
+  type Doing,
+  type RowUpstream,
+} from "./row-upstream.ts";
+import type { ParsedRequest } from "./strict-parser.ts";
+import { dial, type Wire } from "./wire.ts";
 
 /** Ends its side of the connection. */
 export const END = Symbol("ends its side");
@@ -57,9 +61,6 @@ export interface Row {
   readonly upstreamAfter?: "kept" | "dropped";
 }
 
-// Only what is wrong waits as long as this.
-const PATIENCE_MS = 5_000;
-
 /** What the edge tells the upstream of a visitor at 127.0.0.1 who asked for `{host}`. */
 export const OURS =
   "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: {host}\r\nX-Forwarded-Port: {port}";
@@ -92,12 +93,12 @@ export function useConversations(
   options: WorldOptions = {},
 ): { play(row: Row): Promise<void>; world(): World } {
   let world: World;
-  let upstream: Upstream;
+  let upstream: RowUpstream;
   let tunnel: Tunnel;
   let count = 0;
   beforeAll(async () => {
     world = await startWorld(ingress, options);
-    upstream = await startUpstream();
+    upstream = await startRowUpstream();
     tunnel = await world.expose({
       port: upstream.port,
       name: "target",
@@ -125,12 +126,14 @@ export function useConversations(
     const target = `/other-${count++}`;
     const wire = await dial(world.httpPort);
     wire.write(ask(target));
-    await wire.until(() => wire.ended !== undefined);
+    await wire.untilEnded();
+    wire.socket.destroy();
     expect(told(wire, target)).toEqual([`200 ${target}`]);
     return upstream.askedOn(target);
   }
 
-  function answerOf({ upstream: wanted = echoTarget }: Row): Answer {
+  function doingOf({ upstream: wanted }: Row): Doing | undefined {
+    if (wanted === undefined) return undefined;
     if (typeof wanted === "string") return { each: () => fill(wanted) };
     return typeof wanted === "function"
       ? { each: (request) => fill(wanted(request)) }
@@ -138,12 +141,12 @@ export function useConversations(
   }
 
   async function play(row: Row): Promise<void> {
-    const script = upstream.begin(answerOf(row));
+    const script = upstream.begin(doingOf(row));
     const visitor = await dial(world.httpPort, row.from);
     try {
       await visit(visitor, row, script);
     } finally {
-      visitor.destroy();
+      visitor.socket.destroy();
     }
   }
 
@@ -159,15 +162,13 @@ export function useConversations(
 
     // What does not come in time is missing in what is compared.
     const answered = (count: number) => (): boolean =>
-      visitor.ended !== undefined ||
-      answersOn(visitor, sent).answers.length >= count;
+      visitor.over || answersOn(visitor, sent).answers.length >= count;
     const follow = `/follow-${count++}`;
     if (after === "kept") {
-      await visitor.within(answered(gets.length));
+      await comesTo(visitor, answered(gets.length));
       visitor.write(ask(follow));
-      await visitor.within(answered(gets.length + 1));
-    } else if (after !== "open")
-      await visitor.within(() => visitor.ended !== undefined);
+      await comesTo(visitor, answered(gets.length + 1));
+    } else if (after !== "open") await comesTo(visitor, () => visitor.over);
     await script();
     const last = await serveOthers();
 
@@ -184,7 +185,7 @@ export function useConversations(
         ? saidClose
           ? "kept, though it was said to end"
           : "kept"
-        : visitor.ended === undefined
+        : !visitor.over
           ? "open"
           : saidClose
             ? "closed"
@@ -203,84 +204,6 @@ export function useConversations(
   return { play, world: () => world };
 }
 
-const echoTarget = ({ method, target }: ParsedRequest): string =>
-  method === "HEAD"
-    ? head("HTTP/1.1 200 OK", `Content-Length: ${target.length}`)
-    : ok(target);
-
-/** One end of a connection, with all that came on it, one character a byte. */
-class Wire {
-  readonly #socket: Socket;
-  #waiters: (() => void)[] = [];
-  text = "";
-  ended: "end" | "reset" | undefined;
-
-  constructor(socket: Socket, onData?: (wire: Wire) => void) {
-    this.#socket = socket;
-    socket.setNoDelay(true);
-    socket.on("data", (chunk: Buffer) => {
-      this.text += chunk.toString("latin1");
-      onData?.(this);
-      this.#wake();
-    });
-    socket.on("error", () => this.#end("reset"));
-    socket.on("end", () => this.#end("end"));
-    socket.on("close", () => this.#end("end"));
-  }
-
-  write(text: string): void {
-    if (this.#socket.writable) this.#socket.write(text, "latin1");
-  }
-
-  end(): void {
-    this.#socket.end();
-  }
-
-  destroy(): void {
-    this.#socket.destroy();
-  }
-
-  /** Waits until it comes to that, and fails when it does not. */
-  async until(reached: () => boolean): Promise<void> {
-    if (await this.within(reached)) return;
-    throw new Error(`Waited in vain. What came: ${JSON.stringify(this.text)}`);
-  }
-
-  /** @returns whether it came to that in time */
-  async within(reached: () => boolean): Promise<boolean> {
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      this.#wake();
-    }, PATIENCE_MS);
-    try {
-      while (!reached()) {
-        if (late) return false;
-        await new Promise<void>((resolve) => this.#waiters.push(resolve));
-      }
-      return true;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  #end(how: "end" | "reset"): void {
-    this.ended ??= how;
-    this.#wake();
-  }
-
-  #wake(): void {
-    for (const wake of this.#waiters.splice(0)) wake();
-  }
-}
-
-async function dial(port: number, from = "127.0.0.1"): Promise<Wire> {
-  const socket = connect({ port, host: "127.0.0.1", localAddress: from });
-  const wire = new Wire(socket);
-  await once(socket, "connect");
-  return wire;
-}
-
 async function take(
   wire: Wire,
   steps: readonly Step[],
@@ -288,9 +211,13 @@ async function take(
 ): Promise<void> {
   for (const step of steps)
     if (typeof step === "string") wire.write(step);
-    else if (step === END) wire.end();
+    else if (step === END) wire.leave("half-closes");
     else if (step === OTHERS) await serveOthers();
-    else await wire.until(() => step.test(wire.text));
+    else await wire.until(step);
+}
+
+async function comesTo(wire: Wire, reached: () => boolean): Promise<void> {
+  await wire.when(reached, "it").catch(() => {});
 }
 
 const answersOn = (wire: Wire, sent: string): AnswersRead =>
@@ -299,7 +226,8 @@ const answersOn = (wire: Wire, sent: string): AnswersRead =>
     [...sent.matchAll(/^([A-Z]+) \S+ HTTP\/1\.[01]\r$/gm)].map(
       ([, method]) => method!,
     ),
-    wire.ended !== undefined,
+    // RFC 9112 section 8: a reset ends no body.
+    wire.ended === "FIN",
   );
 
 /** @param expected shows which of them are wanted byte by byte */
@@ -322,92 +250,4 @@ function summary({ status, headers, framing, body }: ParsedAnswer): string {
   if (error) words.push(error[1]);
   else if (body.length > 0) words.push(body.toString("latin1"));
   return words.join(" ");
-}
-
-/** The local service. */
-interface Upstream {
-  readonly port: number;
-  /** Forgets what came before. @returns waits for the end of `once`, if it has begun */
-  begin(answer: Answer): () => Promise<void>;
-  /** All that came since, other visitors' requests apart. */
-  arrived(): string;
-  /** The connection on which another visitor's request came. */
-  askedOn(target: string): Wire;
-  /** Whether the last bytes of the row came on this connection. */
-  wasOn(wire: Wire): boolean;
-  close(): void;
-}
-
-/** What is said to each request, or what is done, once, on the first connection that something comes on. */
-type Answer =
-  | { readonly each: (request: ParsedRequest) => string }
-  | { readonly once: (wire: Wire) => Promise<void> };
-
-// What others ask, which is not the row's. Whatever stands before it is.
-const OTHERS_REQUEST =
-  /GET (\/(?:other|follow)-\d+) HTTP\/1\.1\r\n(?:[^\r\n]+\r\n)+\r\n$/;
-
-async function startUpstream(): Promise<Upstream> {
-  const wires = new Set<Wire>();
-  const others = new Map<string, Wire>();
-  let order: Wire[] = [];
-  let answered = new Map<Wire, number>();
-  let answer: Answer = { each: echoTarget };
-  let script: Promise<void> | undefined;
-
-  function onData(wire: Wire): void {
-    const other = OTHERS_REQUEST.exec(wire.text);
-    if (other) {
-      wire.text = wire.text.slice(0, other.index);
-      others.set(other[1]!, wire);
-      wire.write(ok(other[1]!));
-      return;
-    }
-    if (!order.includes(wire)) order.push(wire);
-    if ("once" in answer) {
-      script ??= answer.once(wire);
-      // Whoever waits for it hears of it.
-      script.catch(() => {});
-    } else answerRequests(wire, answer.each);
-  }
-
-  function answerRequests(
-    wire: Wire,
-    each: (request: ParsedRequest) => string,
-  ): void {
-    const { requests } = parseRequests(Buffer.from(wire.text, "latin1"));
-    const before = answered.get(wire) ?? 0;
-    answered.set(wire, requests.length);
-    for (const request of requests.slice(before)) {
-      const text = each(request);
-      if (text === "") wire.destroy();
-      else wire.write(text);
-    }
-  }
-
-  const server = createServer((socket) => {
-    const wire = new Wire(socket, onData);
-    wires.add(wire);
-    socket.on("close", () => wires.delete(wire));
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    port: (server.address() as AddressInfo).port,
-    begin(next) {
-      for (const wire of wires) wire.text = "";
-      order = [];
-      answered = new Map();
-      answer = next;
-      script = undefined;
-      return async () => script;
-    },
-    arrived: () => order.map(({ text }) => text).join(""),
-    askedOn: (target) => others.get(target)!,
-    wasOn: (wire) => order.at(-1) === wire,
-    close() {
-      for (const wire of wires) wire.destroy();
-      server.close();
-    },
-  };
 }
