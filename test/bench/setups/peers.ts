@@ -70,13 +70,18 @@ const definitions: readonly Peer[] = [
         `--ssh-address=${world.edge.address}:${ports.tunnel}`,
         `--http-address=${world.edge.address}:${ports.public}`,
         `--private-keys-directory=${folder}/keys`,
+        `--authentication-keys-directory=${folder}/pubkeys`,
         ...["--domain=localhost", "--authentication=false"],
         ...["--bind-random-subdomains=false", "--log-to-stdout=false"],
+        // Pages of its own, which it wants to find in the working directory.
+        "--load-templates=false",
       ]);
     },
     client: ({ world, ...ports }, localPort, name) =>
       world.laptop.start("ssh", [
         ...sshOptions(createKey("bench"), ports.tunnel),
+        // One a second: the server may not listen yet.
+        ...["-o", "ConnectionAttempts=20"],
         ...["-N", "-R", `${name}:80:127.0.0.1:${localPort}`],
         world.edge.address,
       ]),
