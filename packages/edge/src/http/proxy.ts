@@ -92,11 +92,11 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
   }
 
   get stalledSince(): number | undefined {
-    if (!this.#held || this.evictionLoss !== 1) return undefined;
+    if (!this.#held) return undefined;
     const quietMs = this.#visit.engine.coarseNow - this.#movedAt;
-    const patienceMs = Math.min(
-      HOLD_FACTOR * this.#longestHoldMs,
-      MAX_PATIENCE_MS,
+    const patienceMs = Math.max(
+      STALLED_MS,
+      Math.min(HOLD_FACTOR * this.#longestHoldMs, MAX_PATIENCE_MS),
     );
     return quietMs > patienceMs ? this.#movedAt : undefined;
   }
@@ -341,7 +341,9 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
 // More than most requests take, and little enough to wait for.
 const EVICTABLE_MS = 5_000;
 
-// The system tells of a slow reader again when a third of what it holds for them has gone, and holds more each time.
+// How long a visitor may read nothing while others wait, and how much longer than it did before it read on: the system tells
+// of a slow reader again when a third of what it holds for them has gone, and holds more each time.
+const STALLED_MS = 3_000;
 const HOLD_FACTOR = 3;
 const MAX_PATIENCE_MS = 30_000;
 

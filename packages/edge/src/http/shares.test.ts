@@ -387,11 +387,11 @@ test("who reads an answer slowly keeps it, while one who reads nothing is ended 
   while (edge.stats().requests < 4) await new Promise(setImmediate);
   while (records.length === 0) {
     await readALittle();
-    await advance(4_000);
+    await advance(2_500);
   }
-  // Nor when it reads more slowly still than it has.
+  // Also when it reads more slowly still than it has.
   await readALittle();
-  await advance(11_000);
+  await advance(7_000);
   expect(records).toMatchObject([
     { visitor: "127.0.0.3", status: 200, error: "tunnel-busy" },
   ]);
