@@ -349,6 +349,12 @@ const order: readonly Lie[] = [
     gets: '200 "early"',
   },
   {
+    that: "answers before it has the body, and waits for no more of it",
+    asked: "POST",
+    says: honestAnswer("GET", "early"),
+    gets: '200 "early"',
+  },
+  {
     that: "says something behind its answer",
     says: `${honestAnswer("GET", "first")}evil`,
     gets: '200 "first"',

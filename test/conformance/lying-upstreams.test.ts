@@ -14,6 +14,7 @@ import { HEAD_END } from "./phases.ts";
 import {
   getOwnAnswer,
   newToken,
+  requestsOn,
   startStage,
   told,
   untilAnswered,
@@ -67,6 +68,9 @@ describeIngress("an upstream that lies", (ingress) => {
     else await getOwnAnswer(visitor, scene.host);
     visitor.leave("closes");
     await scene.othersGetTheirs();
+    // Its connection has served nobody else.
+    if (!lie.good && lie.later === undefined)
+      expect(requestsOn(up).length).toBeLessThanOrEqual(1);
   }
 
   for (const [how, rows] of Object.entries(lies))

@@ -191,7 +191,8 @@ async function answerHonestly(wire: Wire, answered: number): Promise<void> {
 export const honestAnswer = (method: string, token: string): string =>
   `HTTP/1.1 200 OK\r\nContent-Length: ${token.length}\r\n\r\n${method === "HEAD" ? "" : token}`;
 
-const requestsOn = (wire: Wire) =>
+/** What has been asked on an upstream's connection. */
+export const requestsOn = (wire: Wire) =>
   parseRequests(Buffer.from(wire.text, "latin1")).requests;
 
 const headOf = (

@@ -16,6 +16,8 @@ export type Ending = "FIN" | "RST";
 
 // Far above every time limit of these tests: whoever waits longer waits for ever.
 const PATIENCE_MS = 8_000;
+// An end comes at once, or not for its own reason: the edge closes what nobody has used for four seconds.
+const SOON_MS = 3_500;
 
 /** See the file's head. The socket must have been made with `allowHalfOpen`. */
 export class Wire {
@@ -72,17 +74,21 @@ export class Wire {
 
   /** Waits until the other side has ended it, or both have. */
   untilEnded(): Promise<void> {
-    return this.when(() => this.over, "the end");
+    return this.when(() => this.over, "the end", SOON_MS);
   }
 
   /** Waits until it is gone in both directions. */
   untilClosed(): Promise<void> {
-    return this.when(() => this.closed, "the end in both directions");
+    return this.when(() => this.closed, "the end in both directions", SOON_MS);
   }
 
   /** Waits for something that only changes when bytes or ends come. @param what it is, for whoever reads the failure */
-  async when(condition: () => boolean, what: string): Promise<void> {
-    const deadline = performance.now() + PATIENCE_MS;
+  async when(
+    condition: () => boolean,
+    what: string,
+    atMostMs = PATIENCE_MS,
+  ): Promise<void> {
+    const deadline = performance.now() + atMostMs;
     while (!condition()) {
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) throw this.#complaint(`${what} did not come in time`);
@@ -121,12 +127,9 @@ export class Wire {
   }
 }
 
-/** Connects to a port of this machine. Whoever dials destroys the socket. @param from an address of this machine */
-export async function dial(port: number, from?: string): Promise<Wire> {
-  const socket = connect({
-    ...{ port, host: "127.0.0.1", allowHalfOpen: true },
-    ...(from !== undefined && { localAddress: from }),
-  });
+/** Connects to a port of this machine. Whoever dials destroys the socket. */
+export async function dial(port: number): Promise<Wire> {
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
   const wire = new Wire(socket);
   await once(socket, "connect");
   return wire;
