@@ -82,7 +82,8 @@ const definitions: readonly Peer[] = [
         ...sshOptions(createKey("bench"), ports.tunnel),
         // One a second: the server may not listen yet.
         ...["-o", "ConnectionAttempts=20"],
-        ...["-N", "-R", `${name}:80:127.0.0.1:${localPort}`],
+        // With a session, as sish describes it: it waits two seconds for one.
+        ...["-T", "-R", `${name}:80:127.0.0.1:${localPort}`],
         world.edge.address,
       ]),
     host: (_, name) => `${name}.localhost`,
