@@ -11,6 +11,7 @@ import {
 import { describeIngress } from "../harness/worlds.ts";
 import { startCuttable, startDoomed, type Disaster } from "./disasters.ts";
 import {
+  CHUNKED,
   HEAD_END,
   phases,
   says,
@@ -215,6 +216,21 @@ describeIngress("aborts", (ingress) => {
             : '200 "hello"',
         );
         visitor.leave("closes");
+        await scene.untilCalm();
+        await scene.othersGetTheirs();
+      });
+
+      it("in a chunk of an answer to HTTP/1.0, where the end of the connection is that of the answer, is told by a reset", async () => {
+        const scene = await begin(says(`${CHUNKED}a\r\nhello`));
+        const visitor = await scene.visitor();
+        visitor.write(`GET / HTTP/1.0\r\nHost: ${scene.host}\r\n\r\n`);
+        await visitor.until("hello");
+        (await scene.upstream.wire(0)).leave(how);
+        await visitor.untilEnded();
+        expect([told(visitor, "GET"), visitor.ended]).toEqual([
+          "200 torn",
+          "RST",
+        ]);
         await scene.untilCalm();
         await scene.othersGetTheirs();
       });

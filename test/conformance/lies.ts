@@ -334,12 +334,17 @@ const order: readonly Lie[] = [
     gets: '200 "first"',
   },
   {
-    that: "answers before it is asked, and then again",
+    that: "answers before it is asked",
     async says(up) {
       up.write(honestAnswer("GET", "early"));
       await up.until(HEAD_END);
-      up.write(EVIL);
     },
+    gets: '200 "early"',
+    good: true,
+  },
+  {
+    that: "answers twice before it is asked",
+    says: (up) => up.write(honestAnswer("GET", "early") + EVIL),
     gets: '200 "early"',
   },
   {

@@ -3,7 +3,7 @@ import type { Script } from "./stage.ts";
 
 export const HEAD_END = "\r\n\r\n";
 export const TEN = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n";
-const CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+export const CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 export const UNTIL_CLOSE = "HTTP/1.1 200 OK\r\n\r\n";
 const SWITCH =
   "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";

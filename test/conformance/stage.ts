@@ -47,8 +47,8 @@ export interface Stage {
   readonly world: World;
   /**
    * Opens a tunnel.
-   * @param scripts what its upstream does on each of its first connections; on those behind, and where a script has run to
-   * its end, it answers each request with that request's own token
+   * @param scripts what its upstream does with the first request on each of its first connections; any other it answers
+   * with that request's own token
    */
   begin(scripts: readonly Script[]): Promise<Scene>;
   stop(): Promise<void>;
@@ -59,7 +59,8 @@ export async function startStage(
   ingress: IngressKind,
   config: string,
 ): Promise<Stage> {
-  const world = await startWorld(ingress, { config });
+  // Each worker has a pool of its own, and which connection serves whom is a part of the play.
+  const world = await startWorld(ingress, { config, workers: 1 });
   const alice = await world.openSession({ watchRequests: false });
   const bob = await world.openSession({ watchRequests: false }, "bob");
   const elsewhere = await startRawUpstream([]);
@@ -169,7 +170,7 @@ export async function startRawUpstream(
 async function perform(wire: Wire, script: Script | undefined): Promise<void> {
   try {
     await script?.(wire);
-    await answerHonestly(wire, script ? requestsOn(wire).length : 0);
+    await answerHonestly(wire, script ? 1 : 0);
   } catch {
     wire.socket.destroy();
   }
