@@ -127,9 +127,12 @@ export class Wire {
   }
 }
 
-/** Connects to a port of this machine. Whoever dials destroys the socket. */
-export async function dial(port: number): Promise<Wire> {
-  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+/** Connects to a port of this machine. Whoever dials destroys the socket. @param from an address of this machine */
+export async function dial(port: number, from?: string): Promise<Wire> {
+  const socket = connect({
+    ...{ port, host: "127.0.0.1", allowHalfOpen: true },
+    ...(from !== undefined && { localAddress: from }),
+  });
   const wire = new Wire(socket);
   await once(socket, "connect");
   return wire;
