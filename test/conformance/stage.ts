@@ -39,6 +39,7 @@ export interface Scene {
    * @param stays the ones that the edge may use again
    */
   untilCalm(stays?: readonly Wire[]): Promise<void>;
+  /** Fails when the upstream keeps a connection of a tunnel that has closed. */
   end(): Promise<void>;
 }
 
@@ -127,6 +128,8 @@ export function openScene(
     async end() {
       for (const wire of visitors) wire.socket.destroy();
       await close?.();
+      // A tunnel takes its connections along, those of the pool too.
+      if (close) for (const wire of upstream.wires) await wire.untilClosed();
       upstream.close();
     },
   };
@@ -182,7 +185,7 @@ async function answerHonestly(wire: Wire, answered: number): Promise<void> {
     const all = requestsOn(wire);
     for (const { target, method } of all.slice(answered))
       wire.write(honestAnswer(method, target.slice(1)));
-    answered = all.length;
+    answered = Math.max(answered, all.length);
     await wire.change();
   }
   if (!wire.closed) wire.leave("closes");
