@@ -57,7 +57,10 @@ export interface Row {
    * (`closed`), or ends and nobody has said so (`cut`); of a WebSocket's, that it stays `open`. Default: `kept`.
    */
   readonly after?: "kept" | "closed" | "cut" | "open";
-  /** What becomes of the upstream's: whether the next visitor's request comes on it. Default: not looked at. */
+  /**
+   * What becomes of the upstream's: the next visitor's request comes on it, or it is ended (a WebSocket's at some time).
+   * Default: not looked at.
+   */
   readonly upstreamAfter?: "kept" | "dropped";
 }
 
@@ -97,7 +100,8 @@ export function useConversations(
   let tunnel: Tunnel;
   let count = 0;
   beforeAll(async () => {
-    world = await startWorld(ingress, options);
+    // Each process has its own connections to the upstream, and which of them serves the next visitor is a part of the rows.
+    world = await startWorld(ingress, { workers: 1, ...options });
     upstream = await startRowUpstream();
     tunnel = await world.expose({
       port: upstream.port,
@@ -160,7 +164,6 @@ export function useConversations(
     const sent = sends.filter((step) => typeof step === "string").join("");
     await take(visitor, sends, serveOthers);
 
-    // What does not come in time is missing in what is compared.
     const answered = (count: number) => (): boolean =>
       visitor.over || answersOn(visitor, sent).answers.length >= count;
     const follow = `/follow-${count++}`;
@@ -171,6 +174,8 @@ export function useConversations(
     } else if (after !== "open") await comesTo(visitor, () => visitor.over);
     await script();
     const last = await serveOthers();
+    if (row.upstreamAfter === "dropped" && after !== "open")
+      await upstream.last()?.untilEnded();
 
     const answers = told(visitor, sent, gets);
     const followed = answers.at(-1) === `200 ${follow}`;
@@ -191,7 +196,7 @@ export function useConversations(
             ? "closed"
             : "cut",
       ...(row.upstreamAfter && {
-        upstreamAfter: upstream.wasOn(last) ? "kept" : "dropped",
+        upstreamAfter: upstream.last() === last ? "kept" : "dropped",
       }),
     }).toEqual({
       arrives: fill(row.arrives),
@@ -216,6 +221,7 @@ async function take(
     else await wire.until(step);
 }
 
+// What does not come in time is missing in what is compared.
 async function comesTo(wire: Wire, reached: () => boolean): Promise<void> {
   await wire.when(reached, "it").catch(() => {});
 }

@@ -20,8 +20,8 @@ export interface RowUpstream {
   arrived(): string;
   /** The connection on which another visitor's request came. */
   askedOn(target: string): Wire;
-  /** Whether the last bytes of the row came on this connection. */
-  wasOn(wire: Wire): boolean;
+  /** The last connection on which something of the row came. */
+  last(): Wire | undefined;
   close(): void;
 }
 
@@ -98,7 +98,7 @@ export async function startRowUpstream(): Promise<RowUpstream> {
     },
     arrived: () => order.map(({ text }) => text).join(""),
     askedOn: (target) => others.get(target)!,
-    wasOn: (wire) => order.at(-1) === wire,
+    last: () => order.at(-1),
     close() {
       for (const { socket } of wires) socket.destroy();
       server.close();
