@@ -345,6 +345,22 @@ test.each([
   },
 );
 
+test.each(["HTTP/0.9", "HTTP/2.0", ""])(
+  'a request whose version is "%s" never reaches the upstream, and is the last',
+  async (version) => {
+    const { send, upstream } = await useBoth();
+    const text = await send(
+      `GET / ${version}\r\nHost: app.test\r\n\r\n${SMUGGLED}`.replace(
+        "/ \r",
+        "/\r",
+      ),
+    );
+    expect(text).toMatch(/^HTTP\/1.1 505 /);
+    expect(text.match(/HTTP\/1.1 /g)).toHaveLength(1);
+    expect(upstream.wires).toHaveLength(0);
+  },
+);
+
 test("CONNECT ends its connection, whatever follows", async () => {
   const { send, upstream } = await useBoth();
   const text = await send(

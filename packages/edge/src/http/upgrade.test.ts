@@ -269,6 +269,11 @@ describe("an upgrade that the upstream refuses", () => {
     ],
     ["until its end", "HTTP/1.1 401 No\r\n\r\nno", "2\r\nno\r\n0\r\n\r\n"],
     [
+      "before a switch that comes too late",
+      `HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno${SWITCH}`,
+      "no",
+    ],
+    [
       "behind early hints",
       "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno",
       "no",
