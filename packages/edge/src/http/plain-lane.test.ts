@@ -10,7 +10,7 @@ import {
   useEdge,
   useRawUpstream,
 } from "./edge.fixture.ts";
-import type { Wire } from "./wire.fixture.ts";
+import { useWire, type Wire } from "./wire.fixture.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const FIRST = request("GET", "/1");
@@ -131,6 +131,80 @@ describe("a connection", () => {
     wire.socket.end();
     await wire.untilEnded();
   });
+});
+
+// Node's parser would refuse it.
+describe("a head with raw bytes in its target that comes in pieces", () => {
+  const RAW = request("GET", "/\xc3\xbc", ["X: y"]);
+
+  test("is taken wherever it is divided behind the first of them", async () => {
+    const upstream = await useCannedUpstream(OK);
+    const { connect } = await useEdge(upstream.port);
+    const first = RAW.indexOf("\xc3") + 1;
+    for (let at = first; at < RAW.length; at++) {
+      const wire = await connect();
+      wire.socket.setNoDelay(true);
+      for (const piece of [RAW.slice(0, first), RAW.slice(first, at)]) {
+        wire.write(piece);
+        for (let turns = 0; turns < 3; turns++) await setImmediate();
+      }
+      wire.write(RAW.slice(at));
+      await wire.until("ok");
+      wire.write(LAST);
+      expect(await wire.untilEnded()).toMatch(/ok[^]*ok$/);
+    }
+    const text = upstream.wires.map((wire) => wire.text).join("");
+    expect(text.match(/^GET \/\xc3\xbc HTTP/gm)).toHaveLength(
+      RAW.length - first,
+    );
+  });
+
+  test("is answered with 408 when its rest does not come, and in time on a connection that was idle", async () => {
+    const upstream = await useCannedUpstream(OK);
+    const { connect, advance, record } = await useEdge(upstream.port);
+    const wire = await connect();
+    wire.write(FIRST);
+    await wire.until("ok");
+    await advance(60_000);
+    await begins(wire, RAW.slice(0, -4));
+    await advance(14_000);
+    wire.write("\r\n\r");
+    for (let turns = 0; turns < 3; turns++) await setImmediate();
+    expect(wire.ended).toBeUndefined();
+    await advance(1_001);
+    expect(await wire.untilEnded()).toMatch(
+      /okHTTP\/1.1 408 [^]*\r\nExpose-Error: request-timeout\r\n/,
+    );
+    expect(await record(1)).toMatchObject({ status: 408, method: "" });
+  });
+
+  test("is answered with 400 when it ends before", async () => {
+    const upstream = await useCannedUpstream(OK);
+    const { port } = await useEdge(upstream.port);
+    const wire = await useWire(port, { allowHalfOpen: true });
+    await begins(wire, RAW.slice(0, -4));
+    wire.socket.end();
+    expect(await wire.untilEnded()).toMatch(/^HTTP\/1.1 400 /);
+  });
+
+  test.each([
+    ["has too many of them", 17, "x"],
+    ["is too long", 3, "x".repeat(3_000)],
+  ])("is Node's to answer when it %s", async (_, count, piece) => {
+    const upstream = await useCannedUpstream(OK);
+    const { connect } = await useEdge(upstream.port);
+    const wire = await connect();
+    wire.socket.setNoDelay(true);
+    await begins(wire, RAW.slice(0, -4));
+    for (let sent = 0; sent < count && !wire.ended; sent++)
+      await begins(wire, piece);
+    expect(await wire.untilEnded()).toMatch(/^HTTP\/1.1 400 /);
+  });
+
+  async function begins(wire: Wire, piece: string): Promise<void> {
+    wire.write(piece);
+    for (let turns = 0; turns < 3; turns++) await setImmediate();
+  }
 });
 
 describe("an answer", () => {

@@ -5,7 +5,11 @@ import { kept, lendReads, type StopLending } from "@expose/protocol";
 import type { Socket } from "node:net";
 import { PlainAnswer } from "./plain-answer.ts";
 import { PlainBody } from "./plain-body.ts";
-import { parsePlainRequest, type PlainRequest } from "./plain-request.ts";
+import {
+  mayBecomePlain,
+  parsePlainRequest,
+  type PlainRequest,
+} from "./plain-request.ts";
 
 /** Whom the lane works for. */
 export interface LaneOwner {
@@ -15,6 +19,8 @@ export interface LaneOwner {
     body: PlainBody | undefined,
     response: PlainAnswer,
   ): void;
+  /** A request has begun, and the lane waits for the rest of its head. */
+  headBegun(): void;
   /** Whether what comes from now on is of no interest. */
   readonly ending: boolean;
   /** Gives the socket to Node's server, which reads on from the first byte that the lane did not take. */
@@ -34,6 +40,9 @@ export interface LaneOptions {
 /** What a visitor may send ahead of an answer before it is left in the socket. */
 const MAX_EARLY_BYTES = 16 * 1024;
 
+/** Pieces of a head that are put together, each time anew; who sends more gets Node's answer. */
+const MAX_PIECES = 16;
+
 /** One connection's lane. */
 export class PlainLane {
   readonly #socket: Socket;
@@ -43,6 +52,8 @@ export class PlainLane {
   #answer: PlainAnswer | undefined;
   /** Of the request at hand, or of one that was answered before it had come. Undefined once all of it has come. */
   #body: PlainBody | undefined;
+  /** Of a head that has not come to its end. */
+  #pieces: Buffer[] = [];
   /** What came while a request was being answered. */
   #early: Buffer[] = [];
   #earlyBytes = 0;
@@ -54,6 +65,11 @@ export class PlainLane {
     this.#stopLending = lendReads(socket);
     socket.on("data", this.#onData);
     socket.on("drain", this.#onDrain);
+  }
+
+  /** Whether a head has begun and not ended. */
+  get inHead(): boolean {
+    return this.#pieces.length > 0;
   }
 
   /** The answer has ended. @returns whether the connection ends with it, as the visitor was told */
@@ -70,18 +86,33 @@ export class PlainLane {
     // Whoever takes the body may have had enough.
     if (this.#socket.destroyed) return;
     if (this.#answer) return this.#keep(behind);
+    const bytes =
+      this.#pieces.length > 0
+        ? Buffer.concat([...this.#pieces, behind])
+        : behind;
     // Whoever asks without reading waits for Node's turn, which comes when the answers have gone out.
-    const request = this.#socket.writableNeedDrain
-      ? undefined
-      : parsePlainRequest(behind, this.#options.maxHeadBytes);
-    if (request) return this.#serve(request, behind);
-    this.#early.push(kept(behind));
+    if (!this.#socket.writableNeedDrain) {
+      const { maxHeadBytes } = this.#options;
+      const request = parsePlainRequest(bytes, maxHeadBytes);
+      if (request) return this.#serve(request, bytes);
+      if (
+        this.#pieces.length < MAX_PIECES &&
+        mayBecomePlain(bytes, maxHeadBytes)
+      )
+        return this.#await(behind);
+    }
+    this.#early.push(kept(bytes));
     this.#leave();
   };
+
+  #await(piece: Buffer): void {
+    if (this.#pieces.push(kept(piece)) === 1) this.#owner.headBegun();
+  }
 
   #serve(request: PlainRequest, chunk: Buffer): void {
     const { headBytes, bodyBytes, closes } = request;
     const { keepAliveLines, now } = this.#options;
+    this.#pieces = [];
     this.#answer = new PlainAnswer(
       this.#socket,
       request.method === "HEAD",

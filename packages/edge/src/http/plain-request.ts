@@ -103,3 +103,19 @@ export function parsePlainRequest(
     bodyBytes,
   };
 }
+
+const UNFINISHED = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE) \/[!"$-~]*[\x80-\xff]/;
+
+/**
+ * Whether a head that has not come to its end is worth waiting for: Node's parser would refuse its target, so that whether
+ * it is taken would depend on where its bytes are divided. All others Node may as well read.
+ *
+ * @param maxHeadBytes as for {@link parsePlainRequest}
+ */
+export function mayBecomePlain(bytes: Buffer, maxHeadBytes: number): boolean {
+  return (
+    bytes.length < maxHeadBytes &&
+    UNFINISHED.test(bytes.toString("latin1")) &&
+    !bytes.includes(HEAD_END)
+  );
+}

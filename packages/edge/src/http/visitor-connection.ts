@@ -104,6 +104,10 @@ export class VisitorConnection
     this.#begin(new Visit(this, request, response, body), serveRequest);
   }
 
+  headBegun(): void {
+    this.#idleSince = this.engine.coarseNow;
+  }
+
   /** Gives the connection to Node's server, which finds it as it would be without the lane. */
   leaveLane(): void {
     const socket = this.#socket;
@@ -155,7 +159,7 @@ export class VisitorConnection
   }
 
   /**
-   * Takes what Node's parser could not read, or did not get in time.
+   * Takes what could not be read, or did not come in time.
    *
    * @param ended whether the visitor has half-closed in the middle of it
    */
@@ -255,8 +259,11 @@ export class VisitorConnection
   }
 
   check(now: number): void {
-    if (this.#end.isOverdue(now) || (this.#lane && this.#idlesTooLong(now)))
-      this.destroy();
+    if (this.#end.isOverdue(now)) this.destroy();
+    else if (this.#lane && this.#idlesTooLong(now)) {
+      if (this.#lane.inHead) this.reject({ code: "request-timeout" }, false);
+      else this.destroy();
+    }
   }
 
   // Node closes idle connections in time; those in the lane it does not know of.
@@ -268,7 +275,8 @@ export class VisitorConnection
       return false;
     }
     const { headersMs, keepAliveMs } = this.engine.timeouts;
-    const limitMs = this.#socket.bytesRead === 0 ? headersMs : keepAliveMs;
+    const awaitsHead = this.#socket.bytesRead === 0 || this.#lane?.inHead;
+    const limitMs = awaitsHead ? headersMs : keepAliveMs;
     return now - this.#idleSince > limitMs;
   }
 
@@ -290,6 +298,7 @@ export class VisitorConnection
   // no other sign of it would come before something is written.
   readonly #onEnd = (): void => {
     if (this.#current && !this.#current.over && !this.#upgraded) this.destroy();
+    else if (this.#lane?.inHead) this.reject({ code: "request-invalid" }, true);
     else if (this.#lane) this.#socket.end();
   };
 
