@@ -1,7 +1,14 @@
 // Either side going away in each phase of a request: the other side hears of it, and nothing is left behind.
-import { describe, expect, test } from "vitest";
+import { once } from "node:events";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { Route } from "../routes/tunnel.ts";
-import { get, request, useEdge, useRawUpstream } from "./edge.fixture.ts";
+import {
+  get,
+  request,
+  TestTunnel,
+  useEdge,
+  useRawUpstream,
+} from "./edge.fixture.ts";
 import type { useWire } from "./wire.fixture.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -138,6 +145,43 @@ describe("a client that is away", () => {
     });
     expect(await send(get())).toMatch(
       /^HTTP\/1.1 503 [^]*\r\nExpose-Error: tunnel-away\r\n[^]*Retry-After: 7\r\n/,
+    );
+  });
+});
+
+describe("a client whose connections end before its session does", () => {
+  // As through sshd: for a moment it looks as if nothing listened behind them.
+  async function useLosing(head: string) {
+    const upstream = await useRawUpstream((wire, index) => {
+      if (index > 0) wire.when("\r\n\r\n", () => wire.write(OK));
+    });
+    const edge = await useEdge(upstream.port);
+    const wire = await edge.connect();
+    wire.write(head);
+    const first = await upstream.wire();
+    await first.until("\r\n\r\n");
+    first.socket.destroy();
+    const [connection] = edge.forward.sockets;
+    if (connection) await once(connection, "close");
+    const back = new TestTunnel(upstream.port);
+    onTestFinished(() => back.close());
+    edge.routes.set("app.test", { kind: "tunnel", tunnel: back });
+    edge.tunnel.close();
+    return { ...edge, wire };
+  }
+
+  test("is waited for with a request that may be repeated", async () => {
+    const { wire, record } = await useLosing(get());
+    expect(await wire.untilEnded()).toMatch(/^HTTP\/1.1 200/);
+    expect(await record()).toMatchObject({ retried: true });
+  });
+
+  test("is told as lost, and not as nobody who listens, to a request that may not", async () => {
+    const { wire } = await useLosing(
+      request("POST", "/", ["Content-Length: 0", "Connection: close"]),
+    );
+    expect(await wire.untilEnded()).toMatch(
+      /^HTTP\/1.1 502 [^]*\r\nExpose-Error: forward-failed\r\n/,
     );
   });
 });

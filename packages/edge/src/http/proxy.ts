@@ -2,10 +2,11 @@
 // connection back if nothing about it is in doubt.
 import { kept } from "@expose/protocol";
 import type { Tunnel } from "../routes/tunnel.ts";
+import { guarded } from "./guard.ts";
 import { lines, pairs, without } from "./header-lists.ts";
 import type { Freshness, NoConnection, PoolWaiter } from "./pool.ts";
 import type { Refusal } from "./refusal.ts";
-import { decideFailure } from "./relay-failure.ts";
+import { decideFailure, type FailedAttempt } from "./relay-failure.ts";
 import { decideDue } from "./relay-limits.ts";
 import { RequestBody } from "./request-body.ts";
 import type { ResponseHead } from "./response-head.ts";
@@ -17,6 +18,9 @@ import type {
   UpstreamConnection,
 } from "./upstream-connection.ts";
 import type { Visit, VisitTask } from "./visit.ts";
+
+/** What its connection tells of an attempt that failed. */
+type Attempt = Pick<FailedAttempt, "failure" | "answered" | "served" | "spare">;
 
 /** Serves one visit from its tunnel's upstream. Good for one attempt. */
 export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
@@ -205,18 +209,7 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
 
   onFailure(failure: ConnectionFailure): void {
     const { answered, served, spare } = this.#connection!;
-    const { retried, rerouted } = this.#visit;
-    const { tunnel } = this.#tunnel;
-    const next = decideFailure({
-      ...{ failure, answered, served, spare, retried, rerouted },
-      repeatable: this.#isRepeatable(),
-      tunnelGone: tunnel.closed || tunnel.forward.closed,
-    });
-    if (typeof next === "object") return this.#refuse(next);
-    // It was sent, and may have been read.
-    this.#visit.retried = true;
-    if (next === "again") this.#tryAgain();
-    else this.#reroute();
+    this.#fail({ failure, answered, served, spare });
   }
 
   abort(): void {
@@ -299,6 +292,29 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
     return this.#framing === 0 && isRepeatable(this.#visit.request.method);
   }
 
+  #fail(attempt: Attempt, isLate = false): void {
+    const { retried, rerouted } = this.#visit;
+    const { tunnel } = this.#tunnel;
+    const next = decideFailure({
+      ...{ ...attempt, retried, rerouted },
+      repeatable: this.#isRepeatable(),
+      tunnelGone: tunnel.closed || tunnel.forward.closed,
+    });
+    if (typeof next !== "object") {
+      // It was sent, and may have been read.
+      this.#visit.retried = true;
+      if (next === "again") this.#tryAgain();
+      else this.#reroute();
+    } else if (next.code !== "upstream-down" || tunnel.upstreamDown || isLate)
+      this.#refuse(next);
+    else
+      onceClosedOrLate(tunnel, LAST_WORD_MS, () =>
+        guarded(this.#visit.engine, () => {
+          if (!this.#visit.over) this.#fail(attempt, true);
+        }),
+      );
+  }
+
   #tryAgain(): void {
     this.#letGo();
     // Later: when a session ends its connections end first, and the tunnel is still there for the rest of this turn.
@@ -349,6 +365,8 @@ const MAX_PATIENCE_MS = 30_000;
 
 // How far apart the end of a forward and the end of its session may be.
 const REROUTE_MS = 1_000;
+// The same for connections: those of a client that is lost end first, through sshd, as if nothing listened behind them.
+const LAST_WORD_MS = 100;
 
 const isRepeatable = (method: string | undefined): boolean =>
   method === "GET" || method === "HEAD" || method === "OPTIONS";
