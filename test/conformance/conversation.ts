@@ -174,6 +174,8 @@ export function useConversations(
     } else if (after !== "open") await comesTo(visitor, () => visitor.over);
     await script();
     const last = await serveOthers();
+    // A WebSocket ends when both sides have.
+    if (after === "cut") visitor.leave("closes");
     if (row.upstreamAfter === "dropped" && after !== "open")
       await upstream.last()?.untilEnded();
 
