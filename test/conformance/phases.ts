@@ -39,6 +39,8 @@ export interface Phase {
   readonly broken: string;
   /** What when the client does, where that is something else; `{token}` is the request's own. */
   readonly lost?: string;
+  /** What else then through a stock sshd, which ends a connection that is done and one that is cut in the same way. */
+  readonly lostThroughSshd?: string;
 }
 
 const LENGTH_10 = ["Content-Length: 10"];
@@ -192,6 +194,8 @@ export const phases: readonly Phase[] = [
     arrived: HEAD_END,
     broken: "502 upstream-down",
     lost: "502 forward-failed",
+    // http-proxy lets go of the visitor at once.
+    lostThroughSshd: "502 upstream-down",
   },
 ];
 
@@ -204,6 +208,7 @@ export const untilClose: Phase = {
   answered: "hello",
   broken: '200 "hello"',
   lost: "200 torn",
+  lostThroughSshd: '200 "hello"',
 };
 
 export const webSocket: Phase = {

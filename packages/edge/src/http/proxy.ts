@@ -1,8 +1,6 @@
 // The upstream phase of a plain request: takes a connection, sends the request, passes the answer on, and gives the
 // connection back if nothing about it is in doubt.
 import { kept } from "@expose/protocol";
-import type { Tunnel } from "../routes/tunnel.ts";
-import { guarded } from "./guard.ts";
 import { lines, pairs, without } from "./header-lists.ts";
 import type { Freshness, NoConnection, PoolWaiter } from "./pool.ts";
 import type { Refusal } from "./refusal.ts";
@@ -11,6 +9,7 @@ import { decideDue } from "./relay-limits.ts";
 import { RequestBody } from "./request-body.ts";
 import type { ResponseHead } from "./response-head.ts";
 import type { EvictionLoss, Share, Sharer } from "./shares.ts";
+import { onceClosedOrLate, onceSureOfUpstream } from "./tunnel-end.ts";
 import type { TunnelState } from "./tunnel-state.ts";
 import type {
   ConnectionFailure,
@@ -305,14 +304,8 @@ export class Relay implements VisitTask, Sharer, PoolWaiter, ConnectionUser {
       this.#visit.retried = true;
       if (next === "again") this.#tryAgain();
       else this.#reroute();
-    } else if (next.code !== "upstream-down" || tunnel.upstreamDown || isLate)
-      this.#refuse(next);
-    else
-      onceClosedOrLate(tunnel, LAST_WORD_MS, () =>
-        guarded(this.#visit.engine, () => {
-          if (!this.#visit.over) this.#fail(attempt, true);
-        }),
-      );
+    } else if (next.code !== "upstream-down" || isLate) this.#refuse(next);
+    else onceSureOfUpstream(this.#visit, () => this.#fail(attempt, true));
   }
 
   #tryAgain(): void {
@@ -365,25 +358,6 @@ const MAX_PATIENCE_MS = 30_000;
 
 // How far apart the end of a forward and the end of its session may be.
 const REROUTE_MS = 1_000;
-// The same for connections: those of a client that is lost end first, through sshd, as if nothing listened behind them.
-const LAST_WORD_MS = 100;
 
 const isRepeatable = (method: string | undefined): boolean =>
   method === "GET" || method === "HEAD" || method === "OPTIONS";
-
-function onceClosedOrLate(
-  tunnel: Tunnel,
-  lateMs: number,
-  callback: () => void,
-): void {
-  const patience = setTimeout(go, lateMs);
-  patience.unref();
-  let forget = (): void => {};
-  forget = tunnel.onceClosed(go);
-
-  function go(): void {
-    clearTimeout(patience);
-    forget();
-    callback();
-  }
-}
