@@ -63,7 +63,9 @@ export class Wire {
 
   /** Waits until the socket is closed altogether. */
   async untilClosed(): Promise<void> {
-    if (!this.socket.closed) await once(this.socket, "close");
+    if (this.socket.closed) return;
+    // Not once() of node:events, which throws where a reset is what ends it.
+    await new Promise((resolve) => this.socket.once("close", resolve));
   }
 
   #change(): Promise<void> {
