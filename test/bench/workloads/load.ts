@@ -57,6 +57,7 @@ const define = (definition: Definition): Workload => ({
         const { cpu, rssMib } = stopCosts();
         if (definition.visitors)
           cpu["visitors"] = endedChildrenSeconds() - visitorsBefore;
+        if (result.requests === 0) throw new Error("no request was answered");
         const amount = definition.bulk
           ? result.bytes / 1e9
           : result.requests / 10_000;
