@@ -58,7 +58,9 @@ const cpuPanel =
     const total = (row: Summary): number =>
       Object.values(row.cpu).reduce((sum, value) => sum + value, 0);
     const scale = (width - 60) / Math.max(...rows.map(total));
-    const roles = Object.keys(COLOURS);
+    const roles = Object.keys(COLOURS).filter((role) =>
+      rows.some(({ cpu }) => (cpu[role] ?? 0) > 0),
+    );
     return [
       text(0, 16, `CPU s per ${report.cpuPer} (less is better)`, "start", true),
       ...roles.map((role, index) =>
