@@ -68,9 +68,15 @@ describeIngress(`memory that is used again (seed ${SEED})`, (ingress) => {
         );
     }
     let over = false;
+    // Not in step with those who look, whom a busy machine keeps waiting.
+    const changeKeys = (async (): Promise<void> => {
+      while (!over) {
+        rekey();
+        await after(20);
+      }
+    })();
     const watch = (async (): Promise<void> => {
       for (let turn = 0; !over; turn++) {
-        rekey();
         for (const inspector of inspectors) await inspector.look(30);
         // What was kept is given back, to be used for what comes.
         if (turn % 20 === 19) await inspectors[((turn - 19) / 20) % 2]!.clear();
@@ -81,12 +87,12 @@ describeIngress(`memory that is used again (seed ${SEED})`, (ingress) => {
       await Promise.all(visits);
     } finally {
       over = true;
-      await watch;
+      await Promise.all([watch, changeKeys]);
     }
     for (const inspector of inspectors) await inspector.look(500);
     expect(problems).toEqual([]);
     // Or nothing would have been shown.
-    expect(rekey()).toBeGreaterThan(3);
+    expect(rekey()).toBeGreaterThan(10);
     for (const { compared } of inspectors)
       expect(compared()).toBeGreaterThan(5);
   }, 60_000);
